@@ -40,9 +40,9 @@ def run_and_show(
 
     # First, because a mistake there should not cost the seconds that dbt and Prefect take to import.
     workspace = opened or Workspace.at(request.folder)
-    asked = replace(request, environment=workspace.environment(request.environment or None).name)
+    named_request = replace(request, environment=workspace.environment(request.environment or None).name)
     through = _through_prefect if wants_prefect(via) else _here
-    work = through(workspace, asked, console, wait)
+    work = through(workspace, named_request, console, wait)
     code = EXIT_CODES[work.outcome.status] if work.outcome else 0
     gates = rules_of(workspace.anew(), work.promotion).gates if work.promotion else workspace.settings.gates
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}

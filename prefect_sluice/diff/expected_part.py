@@ -14,7 +14,7 @@ from prefect_sluice.planning.expectations import ROWS, ExpectedChange
 class ExpectedPart:
     """One column that changed, or the rows that came or went: in what share of the rows before, and who said so.
 
-    `column` is "" for rows. `by` is the expectation that allows most; None: nobody spoke of it.
+    `column` is "" for rows. `by` is the change that allows most; None: nobody spoke of it.
     """
 
     column: str
@@ -41,10 +41,10 @@ def parts(diff: RelationDiff, expected: Sequence[ExpectedChange]) -> tuple[Expec
     """
     shares = [
         (
-            column_change.name,
-            diff.changed_share if column_change.rows is None else diff.share(column_change.rows),
+            column.name,
+            diff.changed_share if column.rows is None else diff.share(column.rows),
         )
-        for column_change in diff.columns_changed
+        for column in diff.columns_changed
     ]
     come, go = diff.rows_added, diff.rows_removed
     if diff.rows_changed is None and shares:
@@ -56,12 +56,8 @@ def parts(diff: RelationDiff, expected: Sequence[ExpectedChange]) -> tuple[Expec
 
 
 def _widest(column: str, expected: Sequence[ExpectedChange]) -> ExpectedChange | None:
-    meant = [
-        expectation
-        for expectation in expected
-        if (expectation.is_column(column) if column else expectation.is_rows)
-    ]
-    return max(meant, key=lambda expectation: expectation.up_to, default=None)
+    meant = [change for change in expected if (change.is_column(column) if column else change.is_rows)]
+    return max(meant, key=lambda change: change.up_to, default=None)
 
 
 def unexplained(parts_of_diff: Sequence[ExpectedPart]) -> float:

@@ -55,8 +55,8 @@ def before_moving(
 
     `takers` are the project's nodes by their names in lower case.
     """
-    found = tuple(replace(item, address=item.name) for item in items)
-    return replace(live, pointers=pointers(found, takers)) if found else live
+    moving = tuple(replace(adopted, address=adopted.name) for adopted in items)
+    return replace(live, pointers=pointers(moving, takers)) if moving else live
 
 
 def zero(
@@ -77,26 +77,28 @@ def zero(
 
 def pointers(items: Iterable[Adopted], takers: Mapping[Name, AdoptionTarget]) -> tuple[Pointer, ...]:
     """Return a pointer for each relation, under the node that has its name now."""
-    return tuple(_pointer(item, takers[item.name.folded]) for item in items)
+    return tuple(_pointer(adopted, takers[adopted.name.folded]) for adopted in items)
 
 
-def _pointer(item: Adopted, taker: AdoptionTarget) -> Pointer:
-    kind = NodeKind.VIEW if item.is_view else NodeKind.TABLE if taker.kind is NodeKind.VIEW else taker.kind
-    return Pointer(item.name, item.address, taker.node, kind, f"{_PRINT}{item.content}", item.content)
+def _pointer(adopted: Adopted, taker: AdoptionTarget) -> Pointer:
+    kind = NodeKind.VIEW if adopted.is_view else NodeKind.TABLE if taker.kind is NodeKind.VIEW else taker.kind
+    return Pointer(
+        adopted.name, adopted.address, taker.node, kind, f"{_PRINT}{adopted.content}", adopted.content
+    )
 
 
 def document(items: Iterable[Adopted]) -> Json:
     """Return the relations as JSON; the plan holds it, so that an approval is of it."""
     return [
         {
-            "name": str(item.name),
-            "address": str(item.address),
-            "is_view": item.is_view,
-            "content": item.content,
-            "sql": item.sql,
-            "loses": list(item.loses),
+            "name": str(adopted.name),
+            "address": str(adopted.address),
+            "is_view": adopted.is_view,
+            "content": adopted.content,
+            "sql": adopted.sql,
+            "loses": list(adopted.loses),
         }
-        for item in items
+        for adopted in items
     ]
 
 
@@ -104,12 +106,12 @@ def read(written: Json) -> tuple[Adopted, ...]:
     """Read what `document` wrote."""
     return tuple(
         Adopted(
-            Name.parse(item["name"]),
-            Name.parse(item["address"]),
-            item["is_view"],
-            item["content"],
-            item["sql"],
-            tuple(item["loses"]),
+            Name.parse(entry["name"]),
+            Name.parse(entry["address"]),
+            entry["is_view"],
+            entry["content"],
+            entry["sql"],
+            tuple(entry["loses"]),
         )
-        for item in cast(list[dict[str, Any]], written)
+        for entry in cast(list[dict[str, Any]], written)
     )

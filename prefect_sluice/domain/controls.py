@@ -86,13 +86,17 @@ def _minute(at: datetime) -> str:
 
 def in_force(controls: Iterable[Control], now: datetime) -> tuple[Control, ...]:
     """Return those that are neither lifted nor past their time, oldest first."""
-    found = (item for item in controls if item.lifted_at is None and (item.until is None or item.until > now))
-    return tuple(sorted(found, key=lambda item: (item.at, item.id)))
+    found_controls = (
+        control
+        for control in controls
+        if control.lifted_at is None and (control.until is None or control.until > now)
+    )
+    return tuple(sorted(found_controls, key=lambda control: (control.at, control.id)))
 
 
 def on(controls: Iterable[Control], environment: str, release: str = "") -> tuple[Control, ...]:
     """Return the controls that concern an environment, or a release by its whole id ("": none)."""
-    return tuple(item for item in controls if _concerns(item, environment, release))
+    return tuple(control for control in controls if _concerns(control, environment, release))
 
 
 def _concerns(control: Control, environment: str, release: str) -> bool:
@@ -107,7 +111,9 @@ def _concerns(control: Control, environment: str, release: str) -> bool:
 
 def of_release(controls: Iterable[Control], release: str) -> tuple[Control, ...]:
     """Return the blocks of a release, by its whole id."""
-    return tuple(item for item in controls if item.kind is ControlKind.BLOCK and item.target == release)
+    return tuple(
+        control for control in controls if control.kind is ControlKind.BLOCK and control.target == release
+    )
 
 
 def forbidding(
@@ -133,7 +139,7 @@ def forbidding(
 
 def blocked(controls: Iterable[Control]) -> frozenset[str]:
     """Return the ids of the releases that are blocked."""
-    return frozenset(item.target for item in controls if item.kind is ControlKind.BLOCK)
+    return frozenset(control.target for control in controls if control.kind is ControlKind.BLOCK)
 
 
 @dataclass(frozen=True, slots=True)

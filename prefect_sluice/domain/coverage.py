@@ -41,18 +41,18 @@ def covered(declared: Declarations, package: str, key_tests: Sequence[str] = KEY
     tested = {test.node for test in declared.tests.values() if _is_key_test(test, key_tests)}
     unit = {test.node for test in declared.tests.values() if test.is_unit}
     return {
-        uid: _of_one(told, tested=uid in tested, unit_tested=uid in unit)
-        for uid, told in declared.described.items()
-        if uid.startswith(f"model.{package}.") and not told.ephemeral
+        uid: _of_one(node, tested=uid in tested, unit_tested=uid in unit)
+        for uid, node in declared.described.items()
+        if uid.startswith(f"model.{package}.") and not node.ephemeral
     }
 
 
-def _of_one(told: NodeDescription, *, tested: bool, unit_tested: bool) -> frozenset[Aspect]:
+def _of_one(node: NodeDescription, *, tested: bool, unit_tested: bool) -> frozenset[Aspect]:
     has: Mapping[Aspect, bool] = {
-        "key_test": tested or (told.keyed and told.enforced),
-        "contract": told.enforced or bool(told.contract),
-        "description": bool(told.description.strip()),
-        "columns": _columns_told(told),
+        "key_test": tested or (node.keyed and node.enforced),
+        "contract": node.enforced or bool(node.contract),
+        "description": bool(node.description.strip()),
+        "columns": _columns_described(node),
         "unit_test": unit_tested,
     }
     return frozenset(aspect for aspect in ASPECTS if has[aspect])
@@ -63,14 +63,14 @@ def _is_key_test(test: DeclaredTest, patterns: Sequence[str]) -> bool:
     return bool(name) and any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
-def _columns_told(told: NodeDescription) -> bool:
-    return bool(told.columns) and all(text.strip() for text in told.columns.values())
+def _columns_described(node: NodeDescription) -> bool:
+    return bool(node.columns) and all(text.strip() for text in node.columns.values())
 
 
 def share(models: Covered, aspect: Aspect, among: Collection[str] | None = None) -> float | None:
     """Return the share of models (of those `among`) that have something; None where there are none."""
-    asked = [has for uid, has in models.items() if among is None or uid in among]
-    return sum(aspect in has for has in asked) / len(asked) if asked else None
+    aspects = [has for uid, has in models.items() if among is None or uid in among]
+    return sum(aspect in has for has in aspects) / len(aspects) if aspects else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,10 @@ def read_baseline(project: Path) -> CoverageBaseline | None:
 
 
 def _aspects(names: Any) -> frozenset[Aspect]:
-    found = frozenset(cast(list[Any], names) if isinstance(names, list) else [names])
-    unknown = found - set(ASPECTS)
+    aspects = frozenset(cast(list[Any], names) if isinstance(names, list) else [names])
+    unknown = aspects - set(ASPECTS)
     if unknown:
         raise BadInput(
             f"names {sorted(map(str, unknown))[0]!r}, which is none of {', '.join(ASPECTS)}", BASELINE, _FIX
         )
-    return cast(frozenset[Aspect], found)
+    return cast(frozenset[Aspect], aspects)

@@ -95,9 +95,9 @@ class Declarations:
     def document(self) -> Json:
         """Return it as JSON, without the code: what a later release is compared with."""
         return {
-            "consumers": [asdict(item) for item in self.consumers.values()],
-            "tests": [asdict(item) for item in self.tests.values()],
-            "described": {uid: asdict(item) for uid, item in self.described.items()},
+            "consumers": [asdict(consumer) for consumer in self.consumers.values()],
+            "tests": [asdict(test) for test in self.tests.values()],
+            "described": {uid: asdict(description) for uid, description in self.described.items()},
         }
 
     def renamed(self, ids: Mapping[str, str]) -> Declarations:
@@ -108,38 +108,38 @@ class Declarations:
         def new(uids: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(ids.get(uid, uid) for uid in uids)
 
-        def consumer(item: Consumer) -> Consumer:
-            columns = {ids.get(uid, uid): names for uid, names in item.columns.items()}
-            return replace(item, parents=new(item.parents), columns=columns)
+        def consumer(old: Consumer) -> Consumer:
+            columns = {ids.get(uid, uid): names for uid, names in old.columns.items()}
+            return replace(old, parents=new(old.parents), columns=columns)
 
         return replace(
             self,
-            consumers={uid: consumer(item) for uid, item in self.consumers.items()},
+            consumers={uid: consumer(old) for uid, old in self.consumers.items()},
             tests={
-                uid: replace(item, node=ids.get(item.node, item.node), parents=new(item.parents))
-                for uid, item in self.tests.items()
+                uid: replace(test, node=ids.get(test.node, test.node), parents=new(test.parents))
+                for uid, test in self.tests.items()
             },
-            described={ids.get(uid, uid): item for uid, item in self.described.items()},
+            described={ids.get(uid, uid): description for uid, description in self.described.items()},
         )
 
     @classmethod
     def read(cls, document: Json) -> Declarations:
         """Read what `document` wrote."""
         raw = cast(Mapping[str, Any], document)
-        consumers = [_consumer(item) for item in raw["consumers"]]
-        tests = [DeclaredTest(**_tuples(item, "parents")) for item in raw["tests"]]
+        consumers = [_consumer(entry) for entry in raw["consumers"]]
+        tests = [DeclaredTest(**_tuples(entry, "parents")) for entry in raw["tests"]]
         return cls(
-            {item.unique_id: item for item in consumers},
-            {item.unique_id: item for item in tests},
-            {uid: NodeDescription(**_tuples(item, "rules")) for uid, item in raw["described"].items()},
+            {consumer.unique_id: consumer for consumer in consumers},
+            {test.unique_id: test for test in tests},
+            {uid: NodeDescription(**_tuples(entry, "rules")) for uid, entry in raw["described"].items()},
         )
 
 
-def _tuples(item: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {**item, **{name: tuple(item[name]) for name in names}}
+def _tuples(entry: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**entry, **{name: tuple(entry[name]) for name in names}}
 
 
-def _consumer(item: Mapping[str, Any]) -> Consumer:
-    columns = {uid: tuple(names) for uid, names in item["columns"].items()}
-    told: dict[str, Any] = {**_tuples(item, "parents"), "columns": columns}
-    return Consumer(**told)
+def _consumer(entry: Mapping[str, Any]) -> Consumer:
+    columns = {uid: tuple(names) for uid, names in entry["columns"].items()}
+    fields: dict[str, Any] = {**_tuples(entry, "parents"), "columns": columns}
+    return Consumer(**fields)

@@ -40,9 +40,12 @@ class Displaced:
         return {"name": str(self.name), "instead": self.instead.value}
 
 
-def describe_displaced(found: Sequence[Displaced]) -> str:
+def describe_displaced(displaced: Sequence[Displaced]) -> str:
     """Return in one line what stands where, with the first names of each kind."""
-    by_kind = {kind: [str(item.name) for item in found if item.instead is kind] for kind in Replacement}
+    by_kind = {
+        kind: [str(relation.name) for relation in displaced if relation.instead is kind]
+        for kind in Replacement
+    }
     return ", ".join(
         f"{kind.value} stands at {_first_names(names)}" for kind, names in by_kind.items() if names
     )

@@ -189,12 +189,12 @@ class EnvironmentMoved(SluiceError):
 
     environment: str
     expected: int
-    found: int
+    actual: int
 
     @property
     def problem(self) -> str:
         """Where it is, and where it was expected."""
-        return f"environment {self.environment!r} is at generation {self.found}, the plan was made for {self.expected}"
+        return f"environment {self.environment!r} is at generation {self.actual}, the plan was made for {self.expected}"
 
     @property
     def way_out(self) -> str:

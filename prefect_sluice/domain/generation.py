@@ -105,7 +105,7 @@ class Generation:
     @property
     def relations(self) -> tuple[Pointer, ...]:
         """The pointers without old names: one for each relation that is served."""
-        return tuple(item for item in self.pointers if not item.is_old_name)
+        return tuple(pointer for pointer in self.pointers if not pointer.is_old_name)
 
     def by_name(self) -> Mapping[Name, Pointer]:
         """Return the pointers by public name."""
@@ -127,13 +127,15 @@ class Generation:
         moves to another name is found by it, unless that model took over another pointer by its name. Old names are left
         out: nothing goes on from them. Repeatable.
         """
-        taken = {ids[item.name.folded] for item in self.relations if item.name.folded in ids}
+        taken = {ids[pointer.name.folded] for pointer in self.relations if pointer.name.folded in ids}
 
-        def own(item: Pointer) -> str:
-            former = f"{FORMER}{item.name}" if item.node in taken else item.node
-            return ids.get(item.name.folded, former)
+        def own(pointer: Pointer) -> str:
+            former = f"{FORMER}{pointer.name}" if pointer.node in taken else pointer.node
+            return ids.get(pointer.name.folded, former)
 
-        return replace(self, pointers=tuple(replace(item, node=own(item)) for item in self.relations))
+        return replace(
+            self, pointers=tuple(replace(pointer, node=own(pointer)) for pointer in self.relations)
+        )
 
     def new_ids(self, ids: Mapping[Name, str]) -> Mapping[str, str]:
         """Return today's unique id of each node that bears another one here, by the one here."""

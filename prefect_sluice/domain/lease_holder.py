@@ -36,13 +36,13 @@ class Holder:
 
 def read(text: str) -> Holder | None:
     """Return the holder written as `text`, None when it is none of ours."""
-    found = _HOLDER.fullmatch(text)
-    if found is None:
+    match = _HOLDER.fullmatch(text)
+    if match is None:
         return None
-    return Holder(found["user"], found["host"], int(found["pid"]), found["start"] or "", found["run"] or "")
+    return Holder(match["user"], match["host"], int(match["pid"]), match["start"] or "", match["run"] or "")
 
 
 def holder_text(text: str) -> str:
     """Return a holder as people read it; what is none of ours as it is."""
-    found = read(text)
-    return found.told if found else text
+    holder = read(text)
+    return holder.told if holder else text

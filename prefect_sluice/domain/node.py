@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Protocol
 
 from prefect_sluice.domain.errors import BadInput
 
@@ -147,22 +148,29 @@ def short_name(unique_id: str) -> str:
     return ".".join(unique_id.split(".")[2:])
 
 
+class WithParents(Protocol):
+    """A node, as far as what it reads: `parents` are unique ids."""
+
+    @property
+    def parents(self) -> Collection[str]: ...
+
+
 def ancestors(
-    nodes: Mapping[str, Node], of: Iterable[str], within: Collection[str] | None = None
+    nodes: Mapping[str, WithParents], of: Iterable[str], within: Collection[str] | None = None
 ) -> frozenset[str]:
     """Return the unique ids of all nodes that any of `of` reads, directly or through others; `within`: through these only.
 
     One of `of` is among them where another of them reads it.
     """
-    found: set[str] = set()
+    above: set[str] = set()
     todo = list(of)
     while todo:
         uid = todo.pop()
         for parent in nodes[uid].parents if uid in nodes else ():
-            if parent in nodes and parent not in found and (within is None or parent in within):
-                found.add(parent)
+            if parent in nodes and parent not in above and (within is None or parent in within):
+                above.add(parent)
                 todo.append(parent)
-    return frozenset(found)
+    return frozenset(above)
 
 
 def descendants(nodes: Mapping[str, Node], of: Iterable[str]) -> frozenset[str]:
@@ -171,11 +179,11 @@ def descendants(nodes: Mapping[str, Node], of: Iterable[str]) -> frozenset[str]:
     for node in nodes.values():
         for parent in node.parents:
             children.setdefault(parent, []).append(node.unique_id)
-    found: set[str] = set()
+    below: set[str] = set()
     todo = list(of)
     while todo:
         for child in children.get(todo.pop(), ()):
-            if child not in found:
-                found.add(child)
+            if child not in below:
+                below.add(child)
                 todo.append(child)
-    return frozenset(found)
+    return frozenset(below)

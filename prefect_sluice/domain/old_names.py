@@ -57,13 +57,15 @@ def fresh(name: Name, new: Name, days: timedelta) -> OldName:
 
 def read(document: Json) -> tuple[OldName, ...]:
     """Read a list of what `document` wrote."""
-    found = cast("list[Mapping[str, Any]]", document)
-    return tuple(OldName(Name.parse(item["name"]), Name.parse(item["new"]), item["until"]) for item in found)
+    entries = cast("list[Mapping[str, Any]]", document)
+    return tuple(
+        OldName(Name.parse(entry["name"]), Name.parse(entry["new"]), entry["until"]) for entry in entries
+    )
 
 
 def of(generation: Generation) -> tuple[OldName, ...]:
     """Return the old names that a generation serves, in order."""
-    return tuple(of_pointer(item) for item in generation.pointers if item.is_old_name)
+    return tuple(of_pointer(pointer) for pointer in generation.pointers if pointer.is_old_name)
 
 
 def of_pointer(pointer: Pointer) -> OldName:
@@ -72,43 +74,46 @@ def of_pointer(pointer: Pointer) -> OldName:
     return OldName(pointer.name, Name.parse(new), until)
 
 
-def _pointer(item: OldName, address: Name) -> Pointer:
+def _pointer(old: OldName, address: Name) -> Pointer:
     # A view, so that nobody takes it for what has a history; without a fingerprint, so that nothing is reused by it.
-    return Pointer(item.name, address, f"{OLD_NAME}{item.until}.{item.new}", NodeKind.VIEW, "", "")
+    return Pointer(old.name, address, f"{OLD_NAME}{old.until}.{old.new}", NodeKind.VIEW, "", "")
 
 
 def pointers(items: Iterable[OldName], served: Iterable[Pointer]) -> tuple[Pointer, ...]:
     """Return the pointers of old names beside those that are `served`: none where the new name leads nowhere, nor where
     something else has the old one."""
-    there = {item.name.folded: item.address for item in served}
+    there = {pointer.name.folded: pointer.address for pointer in served}
     return tuple(
-        _pointer(item, there[item.new.folded])
-        for item in items
-        if item.new.folded in there and item.name.folded not in there
+        _pointer(old, there[old.new.folded])
+        for old in items
+        if old.new.folded in there and old.name.folded not in there
     )
 
 
-def dated(found: Iterable[Pointer], today: date) -> tuple[Pointer, ...]:
+def dated(unpublished: Iterable[Pointer], today: date) -> tuple[Pointer, ...]:
     """Return pointers as they are published on a day (UTC): new old names get their end, and those whose day has come go."""
     return tuple(
-        _on(item, today) if item.is_old_name else item
-        for item in found
-        if not (item.is_old_name and of_pointer(item).is_over(today))
+        _on(pointer, today) if pointer.is_old_name else pointer
+        for pointer in unpublished
+        if not (pointer.is_old_name and of_pointer(pointer).is_over(today))
     )
 
 
 def _on(pointer: Pointer, today: date) -> Pointer:
-    item = of_pointer(pointer)
-    if not item.until.startswith(_DAYS):
+    old = of_pointer(pointer)
+    if not old.until.startswith(_DAYS):
         return pointer
-    last = today + timedelta(days=int(item.until.removeprefix(_DAYS)))
-    return _pointer(OldName(item.name, item.new, last.isoformat()), pointer.address)
+    last = today + timedelta(days=int(old.until.removeprefix(_DAYS)))
+    return _pointer(OldName(old.name, old.new, last.isoformat()), pointer.address)
 
 
 def following(
-    known: Iterable[OldName], renamed: Iterable[tuple[Name, Name]], today: Collection[Name], days: timedelta
+    old_names_now: Iterable[OldName],
+    renamed: Iterable[tuple[Name, Name]],
+    today: Collection[Name],
+    days: timedelta,
 ) -> tuple[OldName, ...]:
-    """Return the old names that are served next: the `known` ones and what is `renamed` now (old and new names).
+    """Return the old names that are served next: `old_names_now`, and what is `renamed` now (old and new names).
 
     `today` are the folded names that something else bears. An old name ends where its new one does, gives way to what takes
     its name, and follows a relation that is renamed again, until its own day. Without `days` there are none.
@@ -117,6 +122,6 @@ def following(
         return ()
     pairs = {old.folded: (old, new) for old, new in renamed}
     moved = {key: new for key, (_, new) in pairs.items()}
-    kept = [OldName(item.name, moved.get(item.new.folded, item.new), item.until) for item in known]
-    found = [*kept, *(fresh(old, new, days) for old, new in pairs.values())]
-    return tuple(item for item in found if item.new.folded in today and item.name.folded not in today)
+    kept = [OldName(old.name, moved.get(old.new.folded, old.new), old.until) for old in old_names_now]
+    candidates = [*kept, *(fresh(old, new, days) for old, new in pairs.values())]
+    return tuple(old for old in candidates if old.new.folded in today and old.name.folded not in today)

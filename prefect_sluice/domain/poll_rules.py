@@ -39,18 +39,18 @@ def why_not_new(commit: str, tries: Sequence[PollAttempt], now: PollBase) -> str
     `tries` are the environment's, newest first. What served there once is not served again by itself. What the gates refused,
     or what broke, is tried again on another generation; what a person refused, on another release.
     """
-    of_commit = [item for item in tries if item.commit == commit]
-    if any(item.state in _SERVED for item in of_commit):
+    of_commit = [attempt for attempt in tries if attempt.commit == commit]
+    if any(attempt.state in _SERVED for attempt in of_commit):
         return f"{commit[:7]} was released here before"
-    return next((why for item in of_commit[:2] if (why := _still(item, now))), "")
+    return next((why for attempt in of_commit[:2] if (why := _still(attempt, now))), "")
 
 
 def _still(tried: PollAttempt, now: PollBase) -> str:
-    short, said = tried.commit[:7], f": {tried.message}" if tried.message else ""
+    short, message = tried.commit[:7], f": {tried.message}" if tried.message else ""
     if tried.state == "staged" and not tried.decided and tried.base == now:
         return f"{short} waits for an approval"
     if tried.state in _ENDED_BY_PEOPLE and tried.base.release == now.release:
-        return f"{short} was {tried.state}{said}"
+        return f"{short} was {tried.state}{message}"
     if tried.state in _ENDED_BY_DATA and tried.base.generation == now.generation:
-        return f"{short} was tried and {tried.state}{said}"
+        return f"{short} was tried and {tried.state}{message}"
     return ""

@@ -75,7 +75,7 @@ class Composed:
     def document(self) -> dict[str, Json]:
         """Return it as JSON."""
         more: dict[str, Json] = (
-            {"commits": [item.document() for item in self.commits]} if self.commits else {}
+            {"commits": [commit.document() for commit in self.commits]} if self.commits else {}
         )
         return {
             "environment": self.environment, "of": self.of, "onto": self.onto, "select": self.select, **more

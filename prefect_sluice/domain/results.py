@@ -58,8 +58,8 @@ def dropped(result: NodeResult, name: Name, hooks: Sequence[str], *, is_served: 
     """
     who = f"its own post-hook dropped it: {_cut(hooks[0])}" if hooks else "a hook or a macro dropped it again"
     if is_served:
-        told = f"Runtime Error\n  {name} is served, and {who}; remove the node, or the hook"
-        return replace(result, status="error", message=told)
+        message = f"Runtime Error\n  {name} is served, and {who}; remove the node, or the hook"
+        return replace(result, status="error", message=message)
     return replace(result, status=DROPPED, message=f"built, and not served: {who}")
 
 

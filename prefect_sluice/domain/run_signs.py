@@ -24,8 +24,8 @@ class SignOfLife:
 
 def on_host(sign: SignOfLife, host: str) -> bool:
     """Say whether a run's process is, or was, on a host."""
-    found = read(sign.holder)
-    return found is not None and found.host == host
+    holder = read(sign.holder)
+    return holder is not None and holder.host == host
 
 
 def is_silent(sign: SignOfLife, now: datetime) -> bool:

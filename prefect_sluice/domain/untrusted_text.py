@@ -52,8 +52,8 @@ def reason(error: BaseException) -> str:
         return f"it is nested deeper than {DEPTH} levels"
     if isinstance(error, UnicodeDecodeError):
         return f"it holds bytes that are no {error.encoding.upper()}"
-    told = str(error).strip().splitlines()
-    return told[0] if told else type(error).__name__
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def plain(value: Any, also: tuple[type, ...] = ()) -> str:
@@ -66,18 +66,18 @@ def plain(value: Any, also: tuple[type, ...] = ()) -> str:
     todo: list[tuple[Any, int]] = [(value, 0)]
     count = 0
     while todo:
-        item, depth = todo.pop()
+        value_inside, depth = todo.pop()
         count += 1
         if depth > DEPTH:
             return f"it is nested deeper than {DEPTH} levels"
         if count > VALUES:
             return f"it holds more than {VALUES:,} values"
-        if isinstance(item, Mapping):
-            pairs = cast("Mapping[Any, Any]", item)
+        if isinstance(value_inside, Mapping):
+            pairs = cast("Mapping[Any, Any]", value_inside)
             todo += [(part, depth + 1) for pair in pairs.items() for part in pair]
-        elif isinstance(item, list):
-            todo += [(part, depth + 1) for part in cast("list[Any]", item)]
-        elif not isinstance(item, also) and (why := _odd(item)):
+        elif isinstance(value_inside, list):
+            todo += [(part, depth + 1) for part in cast("list[Any]", value_inside)]
+        elif not isinstance(value_inside, also) and (why := _odd(value_inside)):
             return why
     return ""
 
@@ -154,5 +154,5 @@ def one_line(text: str) -> str:
 
 
 def _without_middle(word: re.Match[str]) -> str:
-    found = word[0]
-    return f"{found[:_KEPT]}…{found[-_KEPT:]} ({len(found):,} {noun(len(found), 'character')})"
+    text = word[0]
+    return f"{text[:_KEPT]}…{text[-_KEPT:]} ({len(text):,} {noun(len(text), 'character')})"

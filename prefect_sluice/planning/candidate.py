@@ -33,10 +33,13 @@ class CandidateContents:
         """Return it as JSON; the evidence, and so the approval, binds its digest."""
         return {
             "file": self.file,
-            "tables": [[str(item.source), str(item.address)] for item in self.tables],
-            "views": [[str(item.address), item.sql] for item in self.views],
+            "tables": [[str(table.source), str(table.address)] for table in self.tables],
+            "views": [[str(view.address), view.sql] for view in self.views],
             "pointers": [_written(pointer) for pointer in self.pointers],
-            "held": [[str(item.address), item.algorithm, item.rows, item.digest] for item in self.held],
+            "held": [
+                [str(content.address), content.algorithm, content.rows, content.digest]
+                for content in self.held
+            ],
         }
 
     @classmethod
@@ -48,7 +51,7 @@ class CandidateContents:
                 IncomingTable(Name.parse(source), Name.parse(address)) for source, address in raw["tables"]
             ),
             views=tuple(LinkedView(Name.parse(address), sql) for address, sql in raw["views"]),
-            pointers=tuple(_read(item) for item in raw["pointers"]),
+            pointers=tuple(_read(columns) for columns in raw["pointers"]),
             file=str(raw["file"]),
             held=tuple(  # a candidate that an older Sluice made has none
                 RelationContent(Name.parse(address), algorithm, rows, digest)
@@ -68,8 +71,8 @@ def _written(pointer: Pointer) -> Json:
     ]
 
 
-def _read(item: Sequence[str]) -> Pointer:
-    name, address, node, kind, fingerprint, inputs = item
+def _read(columns: Sequence[str]) -> Pointer:
+    name, address, node, kind, fingerprint, inputs = columns
     return Pointer(Name.parse(name), Name.parse(address), node, NodeKind(kind), fingerprint, inputs)
 
 
@@ -112,9 +115,10 @@ def link(
     A view that reads anything outside the store (a source, a file) becomes a table: as a view it would show rows
     that no gate has seen, the moment they arrive.
     """
-    found = {pointer.node: pointer for pointer in all_pointers}
+    by_node = {pointer.node: pointer for pointer in all_pointers}
     addresses = {
-        Name(item.name.schema.lower(), item.name.identifier.lower()): item.address for item in found.values()
+        Name(item.name.schema.lower(), item.name.identifier.lower()): item.address
+        for item in by_node.values()
     }
     made = plan.made
     views: dict[str, LinkedView] = {}
@@ -122,9 +126,11 @@ def link(
         if stays_a_view(nodes[uid]) and uid in compiled:
             sql = linker.relink(compiled[uid], addresses)
             if sql is not None:
-                views[uid] = LinkedView(found[uid].address, sql)
-    tables = tuple(IncomingTable(nodes[uid].name, found[uid].address) for uid in made if uid not in views)
-    live = tuple(sorted({found[step.node].address for step in plan.of(Action.REUSE) if step.node in found}))
+                views[uid] = LinkedView(by_node[uid].address, sql)
+    tables = tuple(IncomingTable(nodes[uid].name, by_node[uid].address) for uid in made if uid not in views)
+    live = tuple(
+        sorted({by_node[step.node].address for step in plan.of(Action.REUSE) if step.node in by_node})
+    )
     return SideLinks(tables, live, tuple((view, nodes[uid].name) for uid, view in views.items()))
 
 

@@ -60,9 +60,11 @@ def back_to(generations: Sequence[Generation], releases: Mapping[str, Release]) 
 
     Left out are the one that serves, the collected ones, and those that a rollback wrote: the one it wrote again stands there.
     """
-    there = [item for item in generations[1:] if item.number and not item.collected_at]
-    own = [item for item in there if not item.cause.goes_back]
-    return tuple(generation_line(item, releases.get(item.release)) for item in own[:_MANY])
+    there = [
+        generation for generation in generations[1:] if generation.number and not generation.collected_at
+    ]
+    own = [generation for generation in there if not generation.cause.goes_back]
+    return tuple(generation_line(generation, releases.get(generation.release)) for generation in own[:_MANY])
 
 
 def report_line(consumer: Consumer) -> str:
@@ -75,29 +77,29 @@ def report_line(consumer: Consumer) -> str:
 
 def chosen(text: str) -> str:
     """Return the name at the end of a line of `report_line`; any other text as it is, without blanks around it."""
-    found = _REPORT.fullmatch(text.strip())
-    return found["name"] if found else text.strip()
+    match = _REPORT.fullmatch(text.strip())
+    return match["name"] if match else text.strip()
 
 
 def report_called(text: str) -> str:
     """Return what the dashboard is called that a line of `report_line` stands for; any other text as it is. Pure."""
-    found = _LABEL.match(text.strip())
-    return titled(found["label"], found["kind"]) if found else chosen(text)
+    match = _LABEL.match(text.strip())
+    return titled(match["label"], match["kind"]) if match else chosen(text)
 
 
 def chosen_generation(text: str, environment: str) -> str:
     """Return what a line of `generation_line` stands for: a generation's number, "" for the former release; any other text as
     it is. Raises BadInput when the line is of another environment.
     """
-    found = _GENERATION.fullmatch(text)
-    if found is None:
+    match = _GENERATION.fullmatch(text)
+    if match is None:
         return "" if text == FORMER else text
-    if found["environment"] not in {None, environment}:
+    if match["environment"] not in {None, environment}:
         raise BadInput(
-            f"generation {found['number']} is one of {found['environment']}, and {environment} was to be rolled back",
+            f"generation {match['number']} is one of {match['environment']}, and {environment} was to be rolled back",
             fix=f"choose a line that begins with {environment}",
         )
-    return found["number"]
+    return match["number"]
 
 
 def asked_for(promotion: str, binding: str, title: str) -> str:
@@ -108,8 +110,8 @@ def asked_for(promotion: str, binding: str, title: str) -> str:
 
 def parse_waiting_choice(text: str) -> tuple[str, str]:
     """Return the promotion that a line of `asked_for` names, and the digits of what was shown ("" in any other text). Pure."""
-    found = _ASKED.fullmatch(text.strip())
-    return (found["promotion"], found["shown"]) if found else (text.strip(), "")
+    match = _ASKED.fullmatch(text.strip())
+    return (match["promotion"], match["shown"]) if match else (text.strip(), "")
 
 
 def _short(text: str) -> str:

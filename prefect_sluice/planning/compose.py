@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+
+from prefect_sluice.domain.node import ancestors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def must_go_along(question: PartQuestion) -> frozenset[str]:
 
 
 def _next(question: PartQuestion) -> frozenset[str]:
-    above = {uid for uid in _ancestors(question.selected, question.source) if question.differs(uid)}
+    above = {uid for uid in ancestors(question.source.nodes, question.selected) if question.differs(uid)}
     moving: frozenset[str] = (needed_paths(question) | dropped(question)) & question.differing
     touched = {
         uid
@@ -114,17 +116,6 @@ def _touches(question: PartQuestion, uid: str, moving: frozenset[str]) -> bool:
         return question.source.nodes[uid].path in moving
     here = question.source.nodes.get(uid)
     return not moving.isdisjoint(there.files) or (here is not None and not moving.isdisjoint(here.files))
-
-
-def _ancestors(of: Iterable[str], parts: Parts) -> frozenset[str]:
-    found: set[str] = set()
-    todo = [uid for uid in of if uid in parts.nodes]
-    while todo:
-        for parent in parts.nodes[todo.pop()].parents:
-            if parent in parts.nodes and parent not in found:
-                found.add(parent)
-                todo.append(parent)
-    return frozenset(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +140,7 @@ def check_composition(question: PartQuestion, composition: Parts) -> Composition
     }
     missing = {
         uid
-        for uid in _ancestors(other, question.source)
+        for uid in ancestors(question.source.nodes, other)
         if _own(composition, uid) != question.source.nodes[uid].own
     }
     rest = (composition.nodes.keys() | question.base.nodes.keys()) - question.selected

@@ -18,11 +18,11 @@ LAST = 5
 @dataclass(frozen=True, slots=True)
 class ExpectedCosts:
     """What is expected of a build: dbt's `seconds` as the sum over its relations, the `rows` and `bytes` of these; None where
-    none of them has a past. `relations` are to be built, and `known` of them have one; `builds` is how many builds the one
+    none of them has a past. `relations` are to be built, and `with_past` of them have one; `builds` is how many builds the one
     with the shortest past has."""
 
     relations: int
-    known: int = 0
+    with_past: int = 0
     builds: int = 0
     seconds: float | None = None
     rows: int | None = None
@@ -32,7 +32,7 @@ class ExpectedCosts:
         """Return it as JSON."""
         return {
             "relations": self.relations,
-            "known": self.known,
+            "known": self.with_past,
             "builds": self.builds,
             "seconds": self.seconds,
             "rows": self.rows,
@@ -47,12 +47,12 @@ def subjects(plan: Plan) -> tuple[str, ...]:
 
 def costs(plan: Plan, past: Past) -> ExpectedCosts:
     """Return what the build of a plan is expected to cost: the median of the last seconds, rows and bytes as they were last."""
-    known = _took(plan, past)
+    past_seconds = _took(plan, past)
     return ExpectedCosts(
         len(subjects(plan)),
-        len(known),
-        min((len(values) for values in known.values()), default=0),
-        sum(usual_seconds(plan, past).values()) if known else None,
+        len(past_seconds),
+        min((len(values) for values in past_seconds.values()), default=0),
+        sum(usual_seconds(plan, past).values()) if past_seconds else None,
         _last(plan, past, "rows"),
         _last(plan, past, "bytes"),
     )
@@ -75,5 +75,5 @@ def _seconds(action: Action) -> str:
 
 
 def _last(plan: Plan, past: Past, metric: str) -> int | None:
-    found = [past[uid, metric][0] for uid in subjects(plan) if past.get((uid, metric))]
-    return round(sum(found)) if found else None
+    last_values = [past[uid, metric][0] for uid in subjects(plan) if past.get((uid, metric))]
+    return round(sum(last_values)) if last_values else None

@@ -39,7 +39,7 @@ def titled(label: str, kind: str) -> str:
 
 def called(consumers: Iterable[Consumer], name: str) -> Consumer | None:
     """Return the consumer of that name in dbt, None when there is none."""
-    return next((item for item in consumers if item.name == name), None)
+    return next((consumer for consumer in consumers if consumer.name == name), None)
 
 
 def find_consumer(consumers: Sequence[Consumer], text: str, where: str) -> Consumer:
@@ -48,25 +48,27 @@ def find_consumer(consumers: Sequence[Consumer], text: str, where: str) -> Consu
     Raises BadInput, with the known ones, when there is none, or several.
     """
     wanted = " ".join(text.split()).casefold()
-    found = [item for item in consumers if wanted in {one.casefold() for one in _names(item)}]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(item.name for item in found)
+    matching = [consumer for consumer in consumers if wanted in {one.casefold() for one in _names(consumer)}]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        names = ", ".join(consumer.name for consumer in matching)
         raise BadInput(f"{text!r} is any of {names}", fix="name one of them: --report")
-    known = sorted(item.label or item.name for item in consumers)
-    if not known:
+    labels = sorted(consumer.label or consumer.name for consumer in consumers)
+    if not labels:
         raise BadInput(
             f"what {where} serves declares no dashboard", fix="declare one in the project: dbt's exposures"
         )
-    near = [] if not wanted else get_close_matches(text, known, 1)
+    near = [] if not wanted else get_close_matches(text, labels, 1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    more = f" and {len(labels) - _MOST} more" if len(labels) > _MOST else ""
     raise BadInput(
-        f"what {where} serves has no dashboard {text!r}{hint}; it has: {', '.join(known[:_MOST])}{more}",
+        f"what {where} serves has no dashboard {text!r}{hint}; it has: {', '.join(labels[:_MOST])}{more}",
         fix="name one of them",
     )
 
 
-def _names(item: Consumer) -> tuple[str, ...]:
-    return tuple(name for name in (item.label, item.name, title(item), item.unique_id) if name)
+def _names(consumer: Consumer) -> tuple[str, ...]:
+    return tuple(
+        name for name in (consumer.label, consumer.name, title(consumer), consumer.unique_id) if name
+    )

@@ -105,7 +105,7 @@ class CommitDeclarations:
 def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
     """Return what the `Expect:` lines of a commit message declare; a line that begins so and is none is unreadable. `by` is
     the commit's author."""
-    found: list[ExpectedChange] = []
+    changes: list[ExpectedChange] = []
     edited: list[ExpectedEdit] = []
     wrong: list[UnreadableDeclaration] = []
     for number, text in enumerate(message.splitlines(), 1):
@@ -129,12 +129,12 @@ def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
             )
         else:
             column = _plain(match[2]) if match[2] else ROWS
-            found.append(
+            changes.append(
                 ExpectedChange(
                     _plain(match[1]), column, share, where, match[5] or "", rows_only=bool(match[3])
                 )
             )
-    return CommitDeclarations(tuple(found), tuple(wrong), tuple(edited))
+    return CommitDeclarations(tuple(changes), tuple(wrong), tuple(edited))
 
 
 def from_config(
@@ -143,9 +143,15 @@ def from_config(
     """Return what sluice.yml declares `now` and did not `before`: what stood there in the release that serves is spent."""
     spent = list(before)
     return tuple(
-        ExpectedChange(item.relation, item.column, item.up_to, f"{where}: expect.{number}", item.reason)
-        for number, item in enumerate(now)
-        if item not in spent
+        ExpectedChange(
+            expectation.relation,
+            expectation.column,
+            expectation.up_to,
+            f"{where}: expect.{number}",
+            expectation.reason,
+        )
+        for number, expectation in enumerate(now)
+        if expectation not in spent
     )
 
 

@@ -67,7 +67,7 @@ class StepReasons:
             "reason": str(self.step.reason),
             "compared": self.noted,
             "changed": list(self.changed),
-            "parents": [item.document() for item in self.above],
+            "parents": [parent.document() for parent in self.above],
             "new_data": list(self.fresh),
         }
 
@@ -75,7 +75,7 @@ class StepReasons:
 def why(plan: Plan, before: NotesBefore | None, nodes: Mapping[str, Node], uid: str) -> StepReasons:
     """Return why the plan does what it does with the node `uid`; `before` are the notes of what serves, `nodes` the
     plan's nodes."""
-    step = next(item for item in plan.steps if item.node == uid)
+    step = next(step for step in plan.steps if step.node == uid)
     now = plan.notes.makeup
     if before is None or uid not in now or uid not in before.makeup:
         return StepReasons(step, noted=False)
@@ -109,11 +109,11 @@ def _above(
     now: Mapping[str, FingerprintParts], then: Mapping[str, FingerprintParts], uid: str
 ) -> tuple[ChangedParent, ...]:
     parents = {**then[uid].reads, **now[uid].reads}
-    found = (
+    parent_changes = (
         _parent(parent, now.get(parent), then.get(parent), columns)
         for parent, columns in sorted(parents.items())
     )
-    return tuple(item for item in found if item)
+    return tuple(change for change in parent_changes if change)
 
 
 def _parent(

@@ -47,10 +47,10 @@ def note(node: Node, past: Pointer, same: Collection[str]) -> Note | None:
 
 @dataclass(frozen=True, slots=True)
 class Renames:
-    """`found` is what each renamed node was when it served under another name, by its unique id of today. `unsure` are nodes
+    """`certain` is what each renamed node was when it served under another name, by its unique id of today. `unsure` are nodes
     that keep history and may be renamed ones, where nobody can tell which, with the public names that could be meant."""
 
-    found: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
+    certain: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
     unsure: Mapping[str, tuple[Name, ...]] = field(default_factory=dict[str, "tuple[Name, ...]"])
 
 
@@ -74,26 +74,28 @@ def renames(
             meant[uid] = sorted({new for key in keys if key[1] for new in texts.get(key, ())})
     by_new: dict[str, list[str]] = {}
     for uid, new in meant.items():
-        for item in new:
-            by_new.setdefault(item, []).append(uid)
-    found = {uid: served[old[0]] for uid, old in by_new.items() if len(old) == 1 and len(meant[old[0]]) == 1}
-    unsure = {
-        uid: tuple(served[item].name for item in old)
-        for uid, old in by_new.items()
-        if uid not in found and nodes[uid].kind.keeps_history
+        for new_uid in new:
+            by_new.setdefault(new_uid, []).append(uid)
+    renamed = {
+        uid: served[old[0]] for uid, old in by_new.items() if len(old) == 1 and len(meant[old[0]]) == 1
     }
-    return Renames(found, unsure)
+    unsure = {
+        uid: tuple(served[old_uid].name for old_uid in old)
+        for uid, old in by_new.items()
+        if uid not in renamed and nodes[uid].kind.keeps_history
+    }
+    return Renames(renamed, unsure)
 
 
 def _by_text(
     nodes: Mapping[str, Node], served: Collection[str], rests: Collection[Name]
 ) -> Mapping[tuple[NodeKind, str], list[str]]:
-    found: dict[tuple[NodeKind, str], list[str]] = {}
+    uids_by_text: dict[tuple[NodeKind, str], list[str]] = {}
     for uid, node in nodes.items():
         if uid not in served and node.name.folded not in rests:
             for text in {node.fingerprint, node.makeup.text} - {""}:
-                found.setdefault((node.kind, text), []).append(uid)
-    return found
+                uids_by_text.setdefault((node.kind, text), []).append(uid)
+    return uids_by_text
 
 
 def doubt(names: Sequence[Name]) -> Note:
@@ -109,10 +111,10 @@ def same_code(
     A fingerprint holds the ids of what a node reads, and the name that `{{ this }}` stands for. `nodes` are in build order;
     where no id changed, and no name (`moved`), it is empty.
     """
-    if before is None or not (before.former or renames.found or moved):
+    if before is None or not (before.former or renames.certain or moved):
         return frozenset()
-    before = before.renamed({item.node: uid for uid, item in renames.found.items()})
-    found: set[str] = set()
+    before = before.renamed({pointer.node: uid for uid, pointer in renames.certain.items()})
+    same: set[str] = set()
     for uid, node in nodes.items():
         then = before.makeup.get(uid)
         if then is None or set(node.makeup.reads) != set(then.reads):
@@ -120,9 +122,9 @@ def same_code(
         former = before.former.get(uid, (uid,))[0]
         as_written = bool(then.text) and then.text == node.makeup.text
         own = as_written or _ingredients(node.makeup.parts, uid) == _ingredients(then.parts, former)
-        if own and all(parent in found for parent in node.parents if parent in nodes):
-            found.add(uid)
-    return frozenset(found)
+        if own and all(parent in same for parent in node.parents if parent in nodes):
+            same.add(uid)
+    return frozenset(same)
 
 
 def _ingredients(parts: Mapping[str, str], uid: str) -> Mapping[str, str]:
@@ -143,7 +145,7 @@ def older(
     history, what once did and nothing serves now (`rests`, by folded name); else what leaves, and is the same by its text."""
     keeping = {uid for uid, node in nodes.items() if node.kind.keeps_history}
     back = {uid: rests[nodes[uid].name.folded] for uid in keeping if nodes[uid].name.folded in rests}
-    renamed = {uid: item for uid, item in renames.found.items() if uid in keeping}
+    renamed = {uid: pointer for uid, pointer in renames.certain.items() if uid in keeping}
     return {**renamed, **back, **served}
 
 
@@ -156,8 +158,8 @@ def describe_leaving(pointer: Pointer, along: Mapping[Name, Name]) -> Note | Non
 
 def wanted(nodes: Iterable[Node], live: Generation, kept: Iterable[Pointer]) -> bool:
     """Say whether a node that keeps history has a name that nothing serves now, and that had a history once."""
-    there = {item.name.folded for item in live.relations}
-    once = {item.name.folded for item in kept if item.kind.keeps_history} - there
+    there = {pointer.name.folded for pointer in live.relations}
+    once = {pointer.name.folded for pointer in kept if pointer.kind.keeps_history} - there
     return any(node.kind.keeps_history and node.name.folded in once for node in nodes)
 
 
@@ -174,8 +176,8 @@ def resting(
     generation took along, and under which name (folded). A name that took its rows from one that serves now, since a rollback
     went back to that, has no history of its own: that one goes on.
     """
-    known = sorted(pasts, key=lambda past: past[1])
-    last = {item[0].name.folded: item for item in known}
+    ordered = sorted(pasts, key=lambda past: past[1])
+    last = {past[0].name.folded: past for past in ordered}
     return {
         name: pointer
         for name, (pointer, _, until) in last.items()
@@ -183,15 +185,15 @@ def resting(
         and pointer.kind.keeps_history
         and pointer.address in present
         and pointer.address not in went_on(until)
-        and not any(last[old][2] is None for old in _taken_from(name, known, went_on))
+        and not any(last[old][2] is None for old in _taken_from(name, ordered, went_on))
     }
 
 
 def _taken_from(
-    name: Name, known: Sequence[Past], went_on: Callable[[int], Mapping[Name, Name]]
+    name: Name, ordered: Sequence[Past], went_on: Callable[[int], Mapping[Name, Name]]
 ) -> frozenset[Name]:
     """Return the other names whose rows a name took along when it began to be served."""
-    own = [item for item in known if item[0].name.folded == name]
+    own = [past for past in ordered if past[0].name.folded == name]
     begun = {since for _, since, _ in own} - {until for _, _, until in own}
     taken = {address for since in begun for address, taker in went_on(since).items() if taker == name}
-    return frozenset(item[0].name.folded for item in known if item[0].address in taken) - {name}
+    return frozenset(past[0].name.folded for past in ordered if past[0].address in taken) - {name}

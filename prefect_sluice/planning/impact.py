@@ -170,15 +170,21 @@ class ImpactInputs:
     counted: Mapping[str, RowChanges] = field(default_factory=dict[str, RowChanges])
 
 
-def reached(known: ImpactInputs, consumers: Iterable[Consumer]) -> tuple[ReachedConsumer, ...]:
+def reached(inputs: ImpactInputs, consumers: Iterable[Consumer]) -> tuple[ReachedConsumer, ...]:
     """Return the consumers that a plan reaches, with what changes for each; those without any change are left out.
 
     A consumer that names the columns it reads is reached by these alone, and told of new columns of the relation. Without
     `schemas` (before anything is built) it says what the code tells.
     """
-    effects = {step.node: found for step in known.plan.steps if (found := _effects(known, step))}
-    told = ((consumer, _for(consumer, effects, known.plan)) for consumer in consumers)
-    return tuple(ReachedConsumer(consumer, found) for consumer, found in told if found)
+    effects = {
+        step.node: step_effects for step in inputs.plan.steps if (step_effects := _effects(inputs, step))
+    }
+    consumer_effects = ((consumer, _for(consumer, effects, inputs.plan)) for consumer in consumers)
+    return tuple(
+        ReachedConsumer(consumer, effects_on_it)
+        for consumer, effects_on_it in consumer_effects
+        if effects_on_it
+    )
 
 
 def title(consumer: Consumer) -> str:
@@ -200,10 +206,10 @@ def reads(consumer: Consumer, plan: Plan) -> Mapping[str, tuple[str, ...] | None
 
 
 def _for(consumer: Consumer, effects: Mapping[str, Sequence[Effect]], plan: Plan) -> tuple[Effect, ...]:
-    found: list[Effect] = []
+    effects_on_it: list[Effect] = []
     for uid, columns in reads(consumer, plan).items():
         wanted = None if columns is None else {column.lower() for column in columns}
-        found += [
+        effects_on_it += [
             effect
             for effect in effects.get(uid, ())
             if not effect.column
@@ -211,28 +217,28 @@ def _for(consumer: Consumer, effects: Mapping[str, Sequence[Effect]], plan: Plan
             or wanted is None
             or effect.column.lower() in wanted
         ]
-    return tuple(found)
+    return tuple(effects_on_it)
 
 
-def _effects(known: ImpactInputs, step: Step) -> tuple[Effect, ...]:
+def _effects(inputs: ImpactInputs, step: Step) -> tuple[Effect, ...]:
     """Return what one step changes for who reads its relation under its public name."""
-    live = known.served.get(step.node)
+    live = inputs.served.get(step.node)
     if live is None:
         return ()
     if step.action is Action.REMOVE:
-        return () if _goes_on(known.plan, live.name) else (Effect(step.node, EffectKind.REMOVED),)
+        return () if _goes_on(inputs.plan, live.name) else (Effect(step.node, EffectKind.REMOVED),)
     if not step.moves:
         return ()
-    counted = known.counted.get(step.node)
-    content = _content(known, step, live) if counted is None else _of_rows(step.node, counted)
-    found = [*_shape(known, step), *content]
-    if live.name.folded != step.name.folded and not _goes_on(known.plan, live.name):
-        found.insert(0, Effect(step.node, EffectKind.MOVED, before=str(live.name), after=str(step.name)))
-    told = {effect.column for effect in found if effect.before or effect.what is EffectKind.ADDED}
+    counted = inputs.counted.get(step.node)
+    content = _content(inputs, step, live) if counted is None else _of_rows(step.node, counted)
+    effects = [*_shape(inputs, step), *content]
+    if live.name.folded != step.name.folded and not _goes_on(inputs.plan, live.name):
+        effects.insert(0, Effect(step.node, EffectKind.MOVED, before=str(live.name), after=str(step.name)))
+    told_columns = {effect.column for effect in effects if effect.before or effect.what is EffectKind.ADDED}
     return tuple(
-        item
-        for item in found
-        if item.what not in {EffectKind.VALUES, EffectKind.LOST} or item.column not in told
+        effect
+        for effect in effects
+        if effect.what not in {EffectKind.VALUES, EffectKind.LOST} or effect.column not in told_columns
     )
 
 
@@ -240,18 +246,18 @@ def _goes_on(plan: Plan, name: Name) -> bool:
     return any(step.name.folded == name.folded for step in plan.steps if step.action is not Action.REMOVE)
 
 
-def _shape(known: ImpactInputs, step: Step) -> list[Effect]:
-    if step.node not in known.schemas:
+def _shape(inputs: ImpactInputs, step: Step) -> list[Effect]:
+    if step.node not in inputs.schemas:
         return []
-    before, after = known.schemas[step.node]
+    before, after = inputs.schemas[step.node]
     kept = {name.lower(): kind for name, kind in after.items()}
-    found: list[Effect] = []
+    effects: list[Effect] = []
     for name, kind in before.items():
         now = kept.get(name.lower())
         if now is None:
             new = _renamed(before, after, name)
             note = f"renamed to {new}?" if new else ""
-            found.append(Effect(step.node, EffectKind.DROPPED, name, note=note))
+            effects.append(Effect(step.node, EffectKind.DROPPED, name, note=note))
         elif now != kind:
             what = (
                 EffectKind.WIDENED
@@ -260,13 +266,13 @@ def _shape(known: ImpactInputs, step: Step) -> list[Effect]:
                 if narrows(kind, now)
                 else EffectKind.RETYPED
             )
-            found.append(Effect(step.node, what, name, kind, now))
+            effects.append(Effect(step.node, what, name, kind, now))
     there = {name.lower() for name in before}
     renamed = {
         new for name in before if (new := _renamed(before, after, name))
     }  # such a column is told already
     added = [name for name in after if name.lower() not in there and name not in renamed]
-    return [*found, *(Effect(step.node, EffectKind.ADDED, name) for name in added)]
+    return [*effects, *(Effect(step.node, EffectKind.ADDED, name) for name in added)]
 
 
 def _of_rows(uid: str, counted: RowChanges) -> list[Effect]:
@@ -286,10 +292,10 @@ def _renamed(before: Schema, after: Schema, name: str) -> str:
     return new[0] if list(after).index(new[0]) == list(before).index(name) else ""
 
 
-def _content(known: ImpactInputs, step: Step, live: Pointer) -> list[Effect]:
+def _content(inputs: ImpactInputs, step: Step, live: Pointer) -> list[Effect]:
     """Return what the makeup of both sides says of the values."""
-    now = known.plan.notes.makeup.get(step.node)
-    then = known.before.makeup.get(step.node) if known.before else None
+    now = inputs.plan.notes.makeup.get(step.node)
+    then = inputs.before.makeup.get(step.node) if inputs.before else None
     if now is None or then is None:
         return [Effect(step.node, EffectKind.ANY)]
     if now.whole == then.whole:
@@ -297,16 +303,16 @@ def _content(known: ImpactInputs, step: Step, live: Pointer) -> list[Effect]:
     if not (now.rows and then.rows):
         return [Effect(step.node, EffectKind.ANY, note=now.doubt or then.doubt)]
     if now.rows != then.rows:
-        gone = [] if step.node in known.schemas else _gone(step.node, now, then)
+        gone = [] if step.node in inputs.schemas else _gone(step.node, now, then)
         return [*gone, Effect(step.node, EffectKind.ROWS)]
-    found = _columns(known, step.node, now, then)
+    values = _columns(inputs, step.node, now, then)
     fresh = [Effect(step.node, EffectKind.DATA)] if step.inputs != live.inputs else []
-    return [*found, *fresh]
+    return [*values, *fresh]
 
 
-def _columns(known: ImpactInputs, uid: str, now: FingerprintParts, then: FingerprintParts) -> list[Effect]:
-    if uid in known.schemas:
-        before, after = known.schemas[uid]
+def _columns(inputs: ImpactInputs, uid: str, now: FingerprintParts, then: FingerprintParts) -> list[Effect]:
+    if uid in inputs.schemas:
+        before, after = inputs.schemas[uid]
         kept = {column.lower() for column in after}
         both = [column for column in before if column.lower() in kept]
         moved = [column for column in both if not _same(column.lower(), now, then)]
@@ -353,17 +359,21 @@ def _short(uid: str) -> str:
 
 
 def without(
-    found: Sequence[ReachedConsumer], others: Sequence[ReachedConsumer]
+    reached_now: Sequence[ReachedConsumer], others: Sequence[ReachedConsumer]
 ) -> tuple[ReachedConsumer, ...]:
-    """Return what breaks in `found` and not in `others`, consumer by consumer."""
-    known = {(item.consumer.unique_id, effect) for item in others for effect in item.breaking}
+    """Return what breaks in `reached_now` and not in `others`, consumer by consumer."""
+    known_effects = {
+        (reached.consumer.unique_id, effect) for reached in others for effect in reached.breaking
+    }
     left = (
         replace(
-            item,
+            reached,
             effects=tuple(
-                effect for effect in item.breaking if (item.consumer.unique_id, effect) not in known
+                effect
+                for effect in reached.breaking
+                if (reached.consumer.unique_id, effect) not in known_effects
             ),
         )
-        for item in found
+        for reached in reached_now
     )
-    return tuple(item for item in left if item.effects)
+    return tuple(reached for reached in left if reached.effects)

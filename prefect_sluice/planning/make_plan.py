@@ -59,110 +59,114 @@ class _Past:
     renames: history_by_name.Renames
 
 
-def _past(asked: PlanInputs, edited: Sequence[str]) -> _Past:
-    served = asked.live.by_node()
-    renames = history_by_name.renames(asked.nodes, served, asked.before, asked.resting)
-    older = history_by_name.older(asked.nodes, served, asked.resting, renames)
+def _past(facts: PlanInputs, edited: Sequence[str]) -> _Past:
+    served = facts.live.by_node()
+    renames = history_by_name.renames(facts.nodes, served, facts.before, facts.resting)
+    older = history_by_name.older(facts.nodes, served, facts.resting, renames)
     moved = any(
-        uid in served and served[uid].name.folded != node.name.folded for uid, node in asked.nodes.items()
+        uid in served and served[uid].name.folded != node.name.folded for uid, node in facts.nodes.items()
     )
-    same = history_by_name.same_code(asked.nodes, asked.before, renames, moved=moved)
+    same = history_by_name.same_code(facts.nodes, facts.before, renames, moved=moved)
     return _Past(served, older, same, frozenset(edited), renames)
 
 
-def make_plan(asked: PlanInputs) -> Plan:
+def make_plan(facts: PlanInputs) -> Plan:
     """Return the plan. Touches nothing; the same question gives the same plan."""
     edited = tuple(
         uid
-        for uid, node in asked.nodes.items()
-        if asked.before is None or asked.before.nodes.get(uid) != node.own
+        for uid, node in facts.nodes.items()
+        if facts.before is None or facts.before.nodes.get(uid) != node.own
     )
     steps: dict[str, Step] = {}
-    past = _past(asked, edited)
-    inputs = _inputs(asked, past)
-    for uid, node in asked.nodes.items():
-        steps[uid] = _decide(asked, past, node, inputs[uid], steps)
+    past = _past(facts, edited)
+    inputs = _inputs(facts, past)
+    for uid, node in facts.nodes.items():
+        steps[uid] = _decide(facts, past, node, inputs[uid], steps)
     tests = {
         uid
-        for uid, text in asked.tests.items()
-        if asked.before is None or asked.before.tests.get(uid) != text
+        for uid, text in facts.tests.items()
+        if facts.before is None or facts.before.tests.get(uid) != text
     }
     builds = any(step.action.makes for step in steps.values())
-    others = (*_by_products(asked.live, builds), *_removed(asked, past, steps))
-    old = _old_names(asked, past, others)
+    others = (*_by_products(facts.live, builds), *_removed(facts, past, steps))
+    old = _old_names(facts, past, others)
     if any(step.moves for step in steps.values()):
-        tests |= asked.unbound
+        tests |= facts.unbound
     notes = NotesBefore(
-        {uid: node.own for uid, node in asked.nodes.items()},
-        dict(asked.tests),
-        dict(asked.versions),
-        {uid: node.makeup for uid, node in asked.nodes.items() if node.makeup.whole},
-        _behind(asked),
-        asked.before.former if asked.before else {},
+        {uid: node.own for uid, node in facts.nodes.items()},
+        dict(facts.tests),
+        dict(facts.versions),
+        {uid: node.makeup for uid, node in facts.nodes.items() if node.makeup.whole},
+        _behind(facts),
+        facts.before.former if facts.before else {},
     )
     return Plan(
-        environment=asked.environment,
-        cause=asked.cause,
-        release=asked.release,
-        base=asked.live.number,
-        base_release=asked.live.release,
+        environment=facts.environment,
+        cause=facts.cause,
+        release=facts.release,
+        base=facts.live.number,
+        base_release=facts.live.release,
         steps=(*steps.values(), *others),
         edited=edited,
         tests=tuple(
             sorted(tests)
         ),  # dbt lists them otherwise when it parses a part anew: an approval binds this document
         notes=notes,
-        select=asked.select,
-        held={uid: why for uid, why in asked.held.items() if uid in asked.live.by_node()},
-        instead=asked.instead,
+        select=facts.select,
+        held={uid: why for uid, why in facts.held.items() if uid in facts.live.by_node()},
+        instead=facts.instead,
         old_names=old,
-        ended=tuple(item for item in asked.old_names if item.name not in {each.name for each in old}),
+        ended=tuple(
+            old_name
+            for old_name in facts.old_names
+            if old_name.name not in {old_name.name for old_name in old}
+        ),
     )
 
 
-def _old_names(asked: PlanInputs, past: _Past, others: Iterable[Step]) -> tuple[OldName, ...]:
-    nodes = asked.nodes
-    shifted = {**{uid: past.served[uid] for uid in nodes if uid in past.served}, **past.renames.found}
+def _old_names(facts: PlanInputs, past: _Past, others: Iterable[Step]) -> tuple[OldName, ...]:
+    nodes = facts.nodes
+    shifted = {**{uid: past.served[uid] for uid in nodes if uid in past.served}, **past.renames.certain}
     renamed = [
-        (item.name, nodes[uid].name)
-        for uid, item in shifted.items()
-        if item.name.folded != nodes[uid].name.folded
+        (pointer.name, nodes[uid].name)
+        for uid, pointer in shifted.items()
+        if pointer.name.folded != nodes[uid].name.folded
     ]
     taken = {step.name.folded for step in others if step.action is not Action.REMOVE}
     today = taken | {node.name.folded for node in nodes.values()}
-    return old_names.following(asked.old_names, renamed, today, asked.old_names_for)
+    return old_names.following(facts.old_names, renamed, today, facts.old_names_for)
 
 
-def _behind(asked: PlanInputs) -> Mapping[str, Mapping[str, str]]:
+def _behind(facts: PlanInputs) -> Mapping[str, Mapping[str, str]]:
     # What is not held is unchanged, so built from these versions, or will be.
     after = built_after(
-        asked.nodes, live_versions(asked), asked.versions, asked.nodes.keys() - asked.held.keys()
+        facts.nodes, live_versions(facts), facts.versions, facts.nodes.keys() - facts.held.keys()
     )
-    return behind(after, asked.versions)
+    return behind(after, facts.versions)
 
 
-def live_versions(asked: PlanInputs) -> Mapping[str, Versions]:
+def live_versions(facts: PlanInputs) -> Mapping[str, Versions]:
     """Return the versions of the sources that each live node was built from."""
-    notes = asked.before or NotesBefore({}, {})
-    return built_from(asked.nodes, asked.live.by_node(), notes.versions, notes.behind)
+    notes = facts.before or NotesBefore({}, {})
+    return built_from(facts.nodes, facts.live.by_node(), notes.versions, notes.behind)
 
 
-def _inputs(asked: PlanInputs, past: _Past) -> Mapping[str, str]:
+def _inputs(facts: PlanInputs, past: _Past) -> Mapping[str, str]:
     live = past.served
-    found: dict[str, str] = {}
-    for uid, node in asked.nodes.items():
-        own = {text: asked.versions.get(text, "") for text in source_texts(node)}
-        above = [found[parent] for parent in node.parents if parent in found]
+    inputs_by_node: dict[str, str] = {}
+    for uid, node in facts.nodes.items():
+        own = {text: facts.versions.get(text, "") for text in source_texts(node)}
+        above = [inputs_by_node[parent] for parent in node.parents if parent in inputs_by_node]
         now = digest({"sources": own, "parents": above})
-        found[uid] = history_by_name.with_history(node, now, past.history.get(uid), past.same)
-        if uid in asked.held and uid in live:
-            found[uid] = live[uid].inputs
-    return found
+        inputs_by_node[uid] = history_by_name.with_history(node, now, past.history.get(uid), past.same)
+        if uid in facts.held and uid in live:
+            inputs_by_node[uid] = live[uid].inputs
+    return inputs_by_node
 
 
-def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
+def _decide(facts: PlanInputs, past: _Past, node: Node, inputs: str, done: Mapping[str, Step]) -> Step:
     live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
-    kept = asked.kept.get((str(node.name.folded), node.fingerprint, inputs))
+    kept = facts.kept.get((str(node.name.folded), node.fingerprint, inputs))
     goes_on = before is not None and history_by_name.carries(node, before, past.same)
 
     def step(action: Action, reason: Reason, pointer: Pointer | None = None) -> Step:
@@ -177,11 +181,11 @@ def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mappi
             action, node.unique_id, node.name, node.kind, reason, node.fingerprint, inputs, pointer, note
         )
 
-    if live and node.unique_id in asked.held:
+    if live and node.unique_id in facts.held:
         held = step(Action.REUSE, Reason(Because.UNCHANGED), live)
-        return replace(held, note=Note(Noted.OTHER, str(asked.held[node.unique_id])))
+        return replace(held, note=Note(Noted.OTHER, str(facts.held[node.unique_id])))
     if live and (live.fingerprint, live.inputs, live.name) == (node.fingerprint, inputs, node.name):
-        moved = _moved(asked, node, done, past.served)
+        moved = _moved(facts, node, done, past.served)
         return (
             step(Action.BUILD, Reason(Because.LINKED_TO, some(moved)))
             if moved
@@ -192,7 +196,7 @@ def _decide(asked: PlanInputs, past: _Past, node: Node, inputs: str, done: Mappi
         if node.stays_a_view:
             return step(Action.BUILD, Reason(Because.LINKED_ANEW))
         return step(Action.REUSE, Reason(Because.KEPT), replace(kept, node=node.unique_id))
-    reason = _reason(asked, node, inputs, past, done)
+    reason = _reason(facts, node, inputs, past, done)
     return step(Action.CARRY, reason, before) if goes_on else step(Action.BUILD, reason)
 
 
@@ -203,7 +207,7 @@ def _is_renamed(past: _Past, node: Node) -> bool:
 
 
 def _moved(
-    asked: PlanInputs, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]
+    facts: PlanInputs, node: Node, done: Mapping[str, Step], served: Mapping[str, Pointer]
 ) -> list[str]:
     """Return the parents that a view would still read at the address that they leave: a view's query is text, and holds
     the addresses of the day it was made. Empty for what is served as a table."""
@@ -211,7 +215,7 @@ def _moved(
         return []
     chosen = {parent: done[parent].pointer for parent in node.parents if parent in done}
     return [
-        asked.nodes[parent].short
+        facts.nodes[parent].short
         for parent, pointer in chosen.items()
         if done[parent].action.makes
         or pointer is None
@@ -220,9 +224,9 @@ def _moved(
     ]
 
 
-def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> Reason:
+def _reason(facts: PlanInputs, node: Node, inputs: str, past: _Past, done: Mapping[str, Step]) -> Reason:
     live, before = past.served.get(node.unique_id), past.history.get(node.unique_id)
-    renamed = past.renames.found.get(node.unique_id)
+    renamed = past.renames.certain.get(node.unique_id)
     if renamed is not None:
         return Reason(Because.RENAMED, str(renamed.name))
     if live is None and before is not None:
@@ -236,11 +240,11 @@ def _reason(asked: PlanInputs, node: Node, inputs: str, past: _Past, done: Mappi
     if live.name.folded != node.name.folded and node.unique_id in past.same:
         return Reason(Because.MOVED)
     if node.unique_id in past.edited:
-        return besides(node.makeup, asked.before.makeup.get(node.unique_id) if asked.before else None)
+        return besides(node.makeup, facts.before.makeup.get(node.unique_id) if facts.before else None)
     if node.unique_id in past.same and live.name == node.name and live.fingerprint != node.fingerprint:
         return Reason(Because.OTHER_ID)
     moved = [
-        asked.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
+        facts.nodes[parent].short for parent in node.parents if parent in done and done[parent].action.makes
     ]
     if live.fingerprint != node.fingerprint:
         return Reason(Because.READS, some(moved)) if moved else Reason(Because.BUILT_FROM)
@@ -254,23 +258,32 @@ def _by_products(live: Generation, builds: bool) -> tuple[Step, ...]:
     # Never removed: a hook may make its names as it runs, and what such a table holds is history.
     action, because = (Action.CARRY, Because.HOOKS) if builds else (Action.REUSE, Because.UNCHANGED)
     return tuple(
-        Step(action, item.node, item.name, item.kind, Reason(because), item.fingerprint, item.inputs, item)
-        for item in live.pointers
-        if item.is_by_product
+        Step(
+            action,
+            pointer.node,
+            pointer.name,
+            pointer.kind,
+            Reason(because),
+            pointer.fingerprint,
+            pointer.inputs,
+            pointer,
+        )
+        for pointer in live.pointers
+        if pointer.is_by_product
     )
 
 
-def _removed(asked: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple[Step, ...]:
+def _removed(facts: PlanInputs, past: _Past, steps: Mapping[str, Step]) -> tuple[Step, ...]:
     along = {
         step.pointer.address: step.name
         for step in steps.values()
         if step.action is Action.CARRY and step.pointer
     }
-    renamed = {item.node: asked.nodes[uid].name for uid, item in past.renames.found.items()}
+    renamed = {pointer.node: facts.nodes[uid].name for uid, pointer in past.renames.certain.items()}
     gone = [
         pointer
-        for pointer in asked.live.pointers
-        if pointer.node not in asked.nodes and not pointer.is_by_product
+        for pointer in facts.live.pointers
+        if pointer.node not in facts.nodes and not pointer.is_by_product
     ]
     return tuple(
         Step(

@@ -123,8 +123,8 @@ class Plan:
             "held": {uid: str(why) for uid, why in self.held.items()},
             "instead": self.instead,
             **({"adopted": adoption.document(self.adopted)} if self.adopted else {}),
-            **({"old_names": [item.document() for item in self.old_names]} if self.old_names else {}),
-            **({"ended_names": [item.document() for item in self.ended]} if self.ended else {}),
+            **({"old_names": [old_name.document() for old_name in self.old_names]} if self.old_names else {}),
+            **({"ended_names": [old_name.document() for old_name in self.ended]} if self.ended else {}),
         }
 
     @property

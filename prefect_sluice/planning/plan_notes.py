@@ -52,8 +52,8 @@ class NotesBefore:
         if not ids:
             return self
         makeup = {
-            uid: replace(item, reads=_renamed(item.reads, ids))
-            for uid, item in _renamed(self.makeup, ids).items()
+            uid: replace(parts, reads=_renamed(parts.reads, ids))
+            for uid, parts in _renamed(self.makeup, ids).items()
         }
         chain = {new: (old, *self.former.get(old, ())) for old, new in ids.items()}
         return NotesBefore(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from prefect_sluice.domain.node import Node
+from prefect_sluice.domain.node import Node, ancestors
 
 Versions = Mapping[str, str]
 """Versions of sources by their text, as `source_texts` gives them."""
@@ -82,11 +82,11 @@ def built_after(
         if uid in was and uid not in renewed:
             after[uid] = {text: frozenset({version}) for text, version in was[uid].items()}
             continue
-        found = {text: {now.get(text, "")} for text in source_texts(node)}
+        versions_of = {text: {now.get(text, "")} for text in source_texts(node)}
         for parent in node.parents:
             for text, versions in after.get(parent, {}).items():
-                found.setdefault(text, set()).update(versions)
-        after[uid] = {text: frozenset(versions) for text, versions in found.items()}
+                versions_of.setdefault(text, set()).update(versions)
+        after[uid] = {text: frozenset(versions) for text, versions in versions_of.items()}
     return after
 
 
@@ -95,7 +95,7 @@ def behind(
 ) -> Mapping[str, Mapping[str, str]]:
     """Return the nodes that serve other versions than those of now, with the ones that differ."""
     differ = {
-        uid: {text: min(found) for text, found in texts.items() if found - {now.get(text, "")}}
+        uid: {text: min(versions) for text, versions in texts.items() if versions - {now.get(text, "")}}
         for uid, texts in after.items()
     }
     return {uid: texts for uid, texts in differ.items() if texts}
@@ -113,43 +113,34 @@ def cut(
 
     `nodes` are in build order, `stale` are those that are stale by themselves, not only by what they read.
     """
-    asked, added = set(wanted), set[str]()
-    first = _renewed(nodes, stale, asked)
+    wanted_uids, added = set(wanted), set[str]()
+    first = _renewed(nodes, stale, wanted_uids)
     while True:
-        renewed = _renewed(nodes, stale, asked | added)
+        renewed = _renewed(nodes, stale, wanted_uids | added)
         after = built_after(nodes, was, now, renewed)
         torn = {uid: _mixed(after[uid]) for uid in renewed if _mixed(after[uid])}
         more = {
             above
             for uid, texts in torn.items()
-            for above in _ancestors(nodes, uid) - renewed
+            for above in ancestors(nodes, [uid]) - renewed
             if any(after[above].get(text, frozenset()) - {now.get(text, "")} for text in texts)
         } - added
         if not more:
             roots = added & set(stale)
-            least = frozenset(uid for uid in roots if not _ancestors(nodes, uid) & roots)
-            return RefreshSubset(first, first - asked, least, frozenset(torn))
+            least = frozenset(uid for uid in roots if not ancestors(nodes, [uid]) & roots)
+            return RefreshSubset(first, first - wanted_uids, least, frozenset(torn))
         added |= more
 
 
-def _renewed(nodes: Mapping[str, Node], stale: Collection[str], asked: Collection[str]) -> frozenset[str]:
-    found: set[str] = set()
+def _renewed(
+    nodes: Mapping[str, Node], stale: Collection[str], wanted_uids: Collection[str]
+) -> frozenset[str]:
+    renewed: set[str] = set()
     for uid, node in nodes.items():
-        if (uid in stale and uid in asked) or found.intersection(node.parents):
-            found.add(uid)
-    return frozenset(found)
+        if (uid in stale and uid in wanted_uids) or renewed.intersection(node.parents):
+            renewed.add(uid)
+    return frozenset(renewed)
 
 
 def _mixed(texts: Mapping[str, frozenset[str]]) -> list[str]:
     return [text for text, versions in texts.items() if len(versions) > 1]
-
-
-def _ancestors(nodes: Mapping[str, Node], uid: str) -> set[str]:
-    found: set[str] = set()
-    todo = list(nodes[uid].parents)
-    while todo:
-        above = todo.pop()
-        if above in nodes and above not in found:
-            found.add(above)
-            todo.extend(nodes[above].parents)
-    return found

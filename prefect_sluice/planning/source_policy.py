@@ -53,12 +53,12 @@ _THIS = re.compile(r"\{\{\s*this\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class SourcePolicy:
-    """The `sources` of sluice.yml, with what dbt knows. `declared` and `known` are by schema.relation, in lower case;
-    `known` are all sources that dbt has."""
+    """The `sources` of sluice.yml, with what dbt knows. `declared` and `in_dbt` are by schema.relation, in lower case;
+    `in_dbt` are all sources that dbt has."""
 
     settings: Mapping[str, SourceVersion] = field(default_factory=dict[str, SourceVersion])
     declared: Mapping[str, DeclaredLoading] = field(default_factory=dict[str, DeclaredLoading])
-    known: frozenset[str] = frozenset()
+    in_dbt: frozenset[str] = frozenset()
     place: str = "sluice.yml"
 
     def way(self, text: str) -> VersionMethod:

@@ -37,14 +37,14 @@ def as_planned(live: Generation, plan: Plan) -> Generation:
     others = [pointer for uid, pointer in chosen.items() if uid not in there]
     served = (*(chosen.get(pointer.node, pointer) for pointer in live.pointers), *others)
     absent = _absent(plan)
-    return replace(live, pointers=tuple(item for item in served if item.name.folded not in absent))
+    return replace(live, pointers=tuple(pointer for pointer in served if pointer.name.folded not in absent))
 
 
 def _absent(plan: Plan) -> frozenset[Name]:
     """Return names that must not stand there: what is removed, so that who still reads it fails as it would with dbt; and
     what is built anew by a kind that dbt adds to, or refuses to build over a view."""
     removed = {step.name.folded for step in plan.of(Action.REMOVE)}
-    removed |= {item.name.folded for item in plan.old_names}
+    removed |= {old_name.name.folded for old_name in plan.old_names}
     fresh = {step.name.folded for step in plan.of(Action.BUILD) if step.kind in _ADDED_TO}
     return frozenset(removed | fresh)
 
@@ -52,17 +52,17 @@ def _absent(plan: Plan) -> frozenset[Name]:
 def old_names_of(plan: Plan) -> frozenset[Name]:
     """Return the old names (folded) that are served before or after a plan: no code reads them, they would show what served
     before. Pure."""
-    return frozenset(item.name.folded for item in (*plan.old_names, *plan.ended))
+    return frozenset(old_name.name.folded for old_name in (*plan.old_names, *plan.ended))
 
 
-def others(found: Iterable[ServedRelation], live: Generation) -> tuple[ServedRelation, ...]:
+def others(relations: Iterable[ServedRelation], live: Generation) -> tuple[ServedRelation, ...]:
     """Return the relations that are not the environment's own: raw data, and what people made. Pure."""
     ours = {pointer.name.folded for pointer in live.pointers}
-    return tuple(item for item in found if item.name.folded not in ours)
+    return tuple(relation for relation in relations if relation.name.folded not in ours)
 
 
 def stubs(
-    live: Generation, found: tuple[ServedRelation, ...], rebuilt: Iterable[str], hooks: Targets
+    live: Generation, relations: tuple[ServedRelation, ...], rebuilt: Iterable[str], hooks: Targets
 ) -> tuple[Stub, ...]:
     """Return what must stand in the side database before a build. Pure.
 
@@ -78,20 +78,25 @@ def stubs(
         made.append(Stub(pointer.name, pointer.address, clone, pointer.kind in _VIEWS))
     ours = {pointer.name.folded for pointer in live.pointers}
     made += [
-        Stub(item.name, item.name, not item.is_view and hooks.may_be(item.name), item.is_view)
-        for item in found
-        if item.name.folded not in ours
+        Stub(
+            relation.name,
+            relation.name,
+            not relation.is_view and hooks.may_be(relation.name),
+            relation.is_view,
+        )
+        for relation in relations
+        if relation.name.folded not in ours
     ]
     return tuple(made)
 
 
 def before_build(
-    live: Generation, plan: Plan, found: Iterable[ServedRelation], hooks: Targets
+    live: Generation, plan: Plan, relations: Iterable[ServedRelation], hooks: Targets
 ) -> tuple[Stub, ...]:
     """Return the stubs that a plan's build starts from, whether for unit tests or for the candidate. Pure."""
     rebuilt = [step.node for step in plan.of(Action.BUILD)]
     old = old_names_of(plan)
-    theirs = [item for item in others(found, live) if item.name.folded not in old]
+    theirs = [relation for relation in others(relations, live) if relation.name.folded not in old]
     names = {step.name.folded for step in plan.of(Action.BUILD)}
     return tuple(
         # What stands in the way of a relation that is built is dropped by dbt, as what it is: a view.
@@ -113,23 +118,23 @@ def versions(
     *,
     ways: Mapping[str, VersionMethod] | None = None,
     root: Path = Path(),
-    known: Mapping[str, str] | None = None,
+    known_versions: Mapping[str, str] | None = None,
 ) -> Mapping[str, str]:
     """Return the version of every source the nodes read, by its text: equal versions mean equal content.
 
     A relation's version is a digest over all its rows, whatever their order; a local file's is that of its bytes. `ways`
-    say otherwise for some, with paths relative to `root`; what is in `known` is not looked at. What cannot be looked at
+    say otherwise for some, with paths relative to `root`; what is in `known_versions` is not looked at. What cannot be looked at
     (a URL, a call, a relation without a `reader`) gets `unknown_version`, which the caller makes new each time.
     Raises ConfigInvalid where a way of sluice.yml leads nowhere.
     """
-    found = dict(known or {})
-    for text in sorted({text for node in nodes.values() for text in texts(node)} - found.keys()):
+    version_of = dict(known_versions or {})
+    for text in sorted({text for node in nodes.values() for text in texts(node)} - version_of.keys()):
         way = (ways or {}).get(text, EXACT)
         if way is EXACT or way == VersionMethod(way.key):
-            found[text] = _version(text, reader, folder, unknown)
+            version_of[text] = _version(text, reader, folder, unknown)
         else:
-            found[text] = _by_way(text, way, reader, _Folders(folder, root))
-    return found
+            version_of[text] = _by_way(text, way, reader, _Folders(folder, root))
+    return version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +157,12 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, folders: _Fold
         rows = reader.query(_version_query(way, name, reader)).rows
     except QueryFailed as error:
         raise _astray(way, f"{name}: {error}") from error
-    told = (
+    measured = (
         ", ".join(str(value) for value in rows[0]) if len(rows) == 1 else digest([str(row) for row in rows])
     )
     if not rows or all(value is None for row in rows for value in row):
         raise _astray(way, f"{name}: nothing says which version it is")
-    return f"{way.measure or 'declared'}: {told}"
+    return f"{way.measure or 'declared'}: {measured}"
 
 
 def _version_query(way: VersionMethod, name: str, reader: Reader) -> str:
@@ -204,8 +209,8 @@ def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) 
     if "://" in path:
         return unknown
     # Path.glob takes no absolute pattern.
-    found = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))  # noqa: PTH207
-    present = [name for name in found if (folder / name).is_file()]
+    paths = [path] if (folder / path).is_file() else sorted(glob(path, root_dir=folder, recursive=True))  # noqa: PTH207
+    present = [name for name in paths if (folder / name).is_file()]
     # Where a file lies counts for a pattern: its folders may be values (`year=2026/`).
     look = _stat if stat else digest_file
     written = [["" if name == path else name, look(folder / name)] for name in present]
@@ -215,14 +220,14 @@ def _file_version(path: str, folder: Path, unknown: str, *, stat: bool = False) 
 def still_there(live: Generation, kept: Iterable[Pointer]) -> Generation:
     """Return what is live without pointers whose relation was dropped behind our back: it is built again. Pure."""
     there = {pointer.address for pointer in kept}
-    return replace(live, pointers=tuple(item for item in live.pointers if item.address in there))
+    return replace(live, pointers=tuple(pointer for pointer in live.pointers if pointer.address in there))
 
 
 def _stat(path: Path) -> str:
-    found = path.stat()
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    status = path.stat()
+    return f"{status.st_size}:{status.st_mtime_ns}"
 
 
 def by_content(pointers: Iterable[Pointer]) -> Mapping[tuple[str, str, str], Pointer]:
     """Return pointers by public name (folded), fingerprint and inputs; of equals the last wins."""
-    return {(str(item.name.folded), item.fingerprint, item.inputs): item for item in pointers}
+    return {(str(pointer.name.folded), pointer.fingerprint, pointer.inputs): pointer for pointer in pointers}

@@ -93,11 +93,11 @@ def _decimal(inside: str) -> tuple[int, int]:
 
 def _parsed(text: str) -> tuple[str, str]:
     """Return a type's name in lower case, one of several names for the same, and what stands in its brackets."""
-    found = _TYPE.fullmatch(text)
-    if found is None or found[3]:
+    match = _TYPE.fullmatch(text)
+    if match is None or match[3]:
         return text.lower(), ""
-    name = re.sub(r"\s+", " ", found[1].lower())
-    return _ALIASES.get(name, name), (found[2] or "").strip()
+    name = re.sub(r"\s+", " ", match[1].lower())
+    return _ALIASES.get(name, name), (match[2] or "").strip()
 
 
 def fields_of(inside: str) -> Iterator[tuple[str, str]]:

@@ -29,18 +29,18 @@ def versions(nodes: Mapping[str, Node], now: datetime, unknown: str) -> Mapping[
 def settled(
     cause: Cause,
     nodes: Mapping[str, Node],
-    found: Mapping[str, str],
+    versions_now: Mapping[str, str],
     passing: frozenset[str],
     live: Generation,
     before: NotesBefore | None,
 ) -> Mapping[str, str]:
-    """Return `found`, in which a release takes the versions that are live for what changes by itself.
+    """Return `versions_now`, in which a release takes the versions that are live for what changes by itself.
 
     `passing` are the texts that nobody can look at, or whose answer only time changes. A refresh takes all of them anew.
     A release keeps one if every node that reads it has the code that is live: an unrelated change builds none of them.
     """
     if cause is not Cause.RELEASE or before is None:
-        return found
+        return versions_now
     pointers = live.by_node()
     was = built_from(nodes, pointers, before.versions, before.behind)
     changed = {
@@ -54,4 +54,4 @@ def settled(
         served = {was[uid][text] for uid, node in nodes.items() if text in source_texts(node)}
         if len(served) == 1 and all(served):
             kept |= dict.fromkeys([text], *served)
-    return {**found, **kept}
+    return {**versions_now, **kept}

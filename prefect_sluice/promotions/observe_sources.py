@@ -52,7 +52,7 @@ def observe(
         known = {text: remembered[key] for text, key in keys.items() if key in remembered}
         unknown = source_versions.unknown_version(live, release)
         found = source_versions.versions(
-            nodes, reader, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known=known
+            nodes, reader, loaded.session.cwd, unknown, ways=ways, root=workspace.root, known_versions=known
         )  # fmt: skip
     fresh = {key: found[text] for text, key in keys.items() if text not in known and found[text] != unknown}
     if stamp and fresh:
@@ -80,7 +80,7 @@ def refuse_unknown_names(workspace: Workspace, loaded: LoadedProject, cause: Cau
         return
     nodes = loaded.project.nodes.values()
     read = {source_as_configured(text) for node in nodes for text in source_versions.texts(node)}
-    names = read | policy_of(workspace, loaded).known
+    names = read | policy_of(workspace, loaded).in_dbt
     refuse_unknown(workspace.settings.sources, names, "source", f"{workspace.file.name}: sources")
     models = {node.short for node in nodes}
     refuse_unknown(workspace.settings.models, models, "model", f"{workspace.file.name}: models")

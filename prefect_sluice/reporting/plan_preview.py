@@ -114,8 +114,8 @@ def _release(workspace: Workspace, environment: Environment, request: Request) -
         return chosen(workspace, environment, request)
     now = process.now()
     nobody = Lease(environment.name, 0, "", now, now)
-    asked = replace(request, environment=environment.name)
-    change = source(Work(asked, nobody, workspace=workspace)).change
+    named_request = replace(request, environment=environment.name)
+    change = source(Work(named_request, nobody, workspace=workspace)).change
     if change is None:
         raise OutOfOrder()
     return pack(workspace, environment, change, request.actor)

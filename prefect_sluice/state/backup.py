@@ -145,8 +145,10 @@ def _go_on_counting(connection: Connection) -> None:
         return
     for table in METADATA.sorted_tables:
         if "seq" in table.c:
-            told = f"SELECT setval(pg_get_serial_sequence('{table.name}', 'seq'), max(seq)) FROM {table.name}"
-            connection.execute(text(told))
+            go_on = (
+                f"SELECT setval(pg_get_serial_sequence('{table.name}', 'seq'), max(seq)) FROM {table.name}"
+            )
+            connection.execute(text(go_on))
 
 
 def _is_empty(connection: Connection, place: str) -> None:
@@ -166,8 +168,8 @@ def _is_backup(file: Path) -> None:
             sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
         ) as connection:
             sql = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
-            found = connection.execute(sql, [VERSION_TABLE]).fetchone()[0]
+            tables = connection.execute(sql, [VERSION_TABLE]).fetchone()[0]
     except sqlite3.Error as error:
         raise BadInput("is not a backup of a state store", str(file), fix) from error
-    if not found:
+    if not tables:
         raise BadInput("is not a backup of a state store", str(file), fix)

@@ -44,7 +44,10 @@ def readable(what: str, place: str) -> Generator[None]:
 def columns(value: Any) -> dict[str, Any]:
     """Return the columns of a value: its fields by name, of an enum the text."""
     named = asdict(value)
-    return {name: item.value if isinstance(item, Enum) else item for name, item in named.items()}
+    return {
+        name: value_of_field.value if isinstance(value_of_field, Enum) else value_of_field
+        for name, value_of_field in named.items()
+    }
 
 
 def of(kind: type[_Value], row: Columns) -> _Value:
@@ -87,22 +90,22 @@ def release(row: Columns) -> Release:
         message=manifest.get("message", ""),
     )
     composed = _composed(manifest["composed"]) if "composed" in manifest else None
-    found = Release(
+    read_release = Release(
         change,
         files=manifest["files"],
         tools=manifest["tools"],
         composed=composed,
         packages=manifest.get("packages", {}),
     )
-    if found.id != row["id"]:
-        raise ValueError(f"the manifest has the id {found.id}")
-    return found
+    if read_release.id != row["id"]:
+        raise ValueError(f"the manifest has the id {read_release.id}")
+    return read_release
 
 
 def _composed(document: Mapping[str, Any]) -> Composed:
     commits = tuple(
-        Commit(item["id"], item["author"], item["subject"], datetime.fromisoformat(item["at"]))
-        for item in document.get("commits", ())
+        Commit(commit["id"], commit["author"], commit["subject"], datetime.fromisoformat(commit["at"]))
+        for commit in document.get("commits", ())
     )
     return Composed(document["environment"], document["of"], document["onto"], document["select"], commits)
 
@@ -134,13 +137,13 @@ def entry(row: Columns) -> LedgerEntry:
     """Return the ledger entry. Raises LedgerBroken when it is not, to the byte, what was written."""
     try:
         at, facts = datetime.fromisoformat(row["at"]), json.loads(row["facts"])
-        found = of(LedgerEntry, {**row, "at": at, "facts": facts})
-        same = entry_row(found) == dict(row)
+        read_entry = of(LedgerEntry, {**row, "at": at, "facts": facts})
+        same = entry_row(read_entry) == dict(row)
     except (ValueError, TypeError) as error:
         raise LedgerBroken(row["number"], "it cannot be read") from error
     if not same:
         raise LedgerBroken(row["number"], "its digest is another one")
-    return found
+    return read_entry
 
 
 def report_row(report: GateReport) -> dict[str, Any]:

@@ -43,17 +43,21 @@ def this_process(user: str) -> str:
 
 def holder_is_dead(holder: str, host: str) -> bool:
     """Say whether `holder` was a process on `host` (this one) and runs no more; False where in doubt."""
-    found = read(holder)
-    if found is None or found.host != host:
+    process_of = read(holder)
+    if process_of is None or process_of.host != host:
         return False
-    start = start_of(found.pid)
-    return start is None or bool(start and found.start and start != found.start)
+    start = start_of(process_of.pid)
+    return start is None or bool(start and process_of.start and start != process_of.start)
 
 
 def _left_behind(holder: str) -> bool:
     """Say whether a run of this very process took the lease, ended, and could not give it back."""
-    found = read(holder)
-    if found is None or not found.run or (found.host, found.pid) != (socket.gethostname(), os.getpid()):
+    process_of = read(holder)
+    if (
+        process_of is None
+        or not process_of.run
+        or (process_of.host, process_of.pid) != (socket.gethostname(), os.getpid())
+    ):
         return False
     return holder not in _running
 

@@ -119,13 +119,13 @@ class Reads(RecordReads, ABC):
 
         Of what was served in the environment, and not rolled back from. Made for thousands of subjects.
         """
-        found: dict[tuple[str, str], list[tuple[float, datetime, str]]] = {}
+        numbers: dict[tuple[str, str], list[tuple[float, datetime, str]]] = {}
         rest = iter(subjects)
         while some := list(islice(rest, _KEYS_AT_ONCE)):
             for row in self._rows(_served_measures(environment, gate, some, limit)):
                 value = (row["value"], row["created_at"], row["id"])
-                found.setdefault((row["subject"], row["metric"]), []).append(value)
-        return {key: tuple(values) for key, values in found.items()}
+                numbers.setdefault((row["subject"], row["metric"]), []).append(value)
+        return {key: tuple(values) for key, values in numbers.items()}
 
     def candidate(self, promotion: str) -> Candidate | None:
         """Return the candidate of a promotion, or None."""
@@ -154,7 +154,7 @@ class Reads(RecordReads, ABC):
 
     def question(self, run: str) -> ApprovalQuestion | None:
         """Return what a run of a scheduler asked last; None if it asks nothing."""
-        return next((item for item in self.questions() if item.run == run), None)
+        return next((question for question in self.questions() if question.run == run), None)
 
     def questions(self) -> tuple[ApprovalQuestion, ...]:
         """Return what runs of a scheduler ask, the oldest first."""
@@ -212,14 +212,14 @@ class Reads(RecordReads, ABC):
 
     def _cached(self, kind: str, keys: Iterable[str]) -> dict[str, tuple[Json, datetime]]:
         """Return the values by key, and when each was used last as far as that is recorded."""
-        found: dict[str, tuple[Json, datetime]] = {}
+        cached: dict[str, tuple[Json, datetime]] = {}
         rest = iter(keys)
         while some := list(islice(rest, _KEYS_AT_ONCE)):
             query = select(CACHE).where(CACHE.c.kind == kind, CACHE.c.key.in_(some))
             for row in self._rows(query):
                 with suppress(ValueError):  # it can be derived again
-                    found[row["key"]] = (json.loads(row["value"]), row["used_at"])
-        return found
+                    cached[row["key"]] = (json.loads(row["value"]), row["used_at"])
+        return cached
 
     def _rows(self, query: Select[Any]) -> Sequence[RowMapping]:
         with self._connected() as connection, codec.readable("a row", self.place):

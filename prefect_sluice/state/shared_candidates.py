@@ -84,11 +84,11 @@ class SharedCandidates:
         """Return the ids of the promotions of which anything is here, and the bytes of each. Raises SharedStoreAway."""
         with self._answering() as (files, root):
             try:
-                found = files.find(f"{root}/{_FOLDER}", detail=True)
+                files_of_store = files.find(f"{root}/{_FOLDER}", detail=True)
             except FileNotFoundError:
                 return {}
             sizes: dict[str, int] = {}
-            for name, about in found.items():
+            for name, about in files_of_store.items():
                 promotion = str(name).rsplit("/", 2)[-2]
                 sizes[promotion] = sizes.get(promotion, 0) + int(about.get("size") or 0)
             return sizes
@@ -107,9 +107,9 @@ class SharedCandidates:
         except SluiceError:
             raise
         except Exception as error:  # each file system has errors of its own
-            said = (str(error).splitlines() or [type(error).__name__])[0]
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
             raise SharedStoreAway(
-                f"the shared store failed: {said}", self._url, "run the command again"
+                f"the shared store failed: {first_line}", self._url, "run the command again"
             ) from error
 
 

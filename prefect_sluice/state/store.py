@@ -117,13 +117,13 @@ class StateStore(Reads):
     def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
         """Return what is cached, by key, and note of what was not used for a day that it is used now: `collect` drops the
         rest. A store that is busy is not waited for a second time."""
-        found = self._cached(kind, keys)
+        cached = self._cached(kind, keys)
         now = process.now()
-        stale = [key for key, (_, used) in found.items() if now - used > _USED_LATELY]
+        stale = [key for key, (_, used) in cached.items() if now - used > _USED_LATELY]
         if stale and not getattr(self._thread, "writes", False):
             with suppress(SluiceError), self.transaction() as transaction:
                 transaction.touch_cached(kind, stale)
-        return {key: value for key, (value, _) in found.items()}
+        return {key: value for key, (value, _) in cached.items()}
 
     @contextmanager
     def _connected(self) -> Generator[Connection]:

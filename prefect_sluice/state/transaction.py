@@ -75,9 +75,9 @@ class Transaction(Reads, RecordWrites):
         own = (MEASURE.c.promotion == promotion) & (MEASURE.c.gate == report.gate)
         self._connection.execute(delete(MEASURE).where(own))
         rows = [
-            {"promotion": promotion, "gate": report.gate, **codec.columns(item)}
-            for item in report.measures
-            if isfinite(item.value)
+            {"promotion": promotion, "gate": report.gate, **codec.columns(measure)}
+            for measure in report.measures
+            if isfinite(measure.value)
         ]
         if rows:
             self._connection.execute(insert(MEASURE), rows)
@@ -208,14 +208,14 @@ class Transaction(Reads, RecordWrites):
     def _upsert(
         self, table: Table, rows: Iterable[dict[str, Any]], key: tuple[str, ...], *, overwrite: bool = True
     ) -> None:
-        found = list(rows)
-        if not found:
+        all_rows = list(rows)
+        if not all_rows:
             return
         dialect = postgresql if self._connection.dialect.name == "postgresql" else sqlite
         statement = dialect.insert(table)
         if overwrite:
-            new = {name: statement.excluded[name] for name in found[0] if name not in key}
+            new = {name: statement.excluded[name] for name in all_rows[0] if name not in key}
             statement = statement.on_conflict_do_update(index_elements=key, set_=new)
         else:
             statement = statement.on_conflict_do_nothing(index_elements=key)
-        self._connection.execute(statement, found)
+        self._connection.execute(statement, all_rows)

@@ -165,13 +165,13 @@ class References:
 
 def together(read: Iterable[References]) -> References:
     """Return what several queries read, all of it. Pure."""
-    known = tuple(read)
+    queries = tuple(read)
     return References(
-        tuple(sorted({name for item in known for name in item.relations})),
-        tuple(sorted({path for item in known for path in item.files})),
-        tuple(sorted({text for item in known for text in item.elsewhere})),
-        any(item.by_name for item in known),
-        any(item.everything for item in known),
+        tuple(sorted({name for query in queries for name in query.relations})),
+        tuple(sorted({path for query in queries for path in query.files})),
+        tuple(sorted({text for query in queries for text in query.elsewhere})),
+        any(query.by_name for query in queries),
+        any(query.everything for query in queries),
     )
 
 

@@ -72,11 +72,14 @@ class Inventory:
     @property
     def environments(self) -> tuple[str, ...]:
         """The environments that ever served from here."""
-        return tuple(sorted({item.environment for item in self.generations}))
+        return tuple(sorted({generation.environment for generation in self.generations}))
 
     def current(self, environment: str) -> int:
         """Return the number of the generation that serves, 0 when none does."""
-        return max((item.number for item in self.generations if item.environment == environment), default=0)
+        return max(
+            (generation.number for generation in self.generations if generation.environment == environment),
+            default=0,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ Reads = Callable[[str], References | None]
 """A linker's `references`: what a query reads, None where the parser cannot tell."""
 
 
-def read_by(sql: str, known: Mapping[Name, Name], reads: Reads) -> frozenset[Name]:
-    """Return which of the `known` relations (by folded name) a query reads."""
-    found = reads(sql)
-    if found is not None:
-        return frozenset(known[name.folded] for name in found.relations if name.folded in known)
+def read_by(sql: str, addresses: Mapping[Name, Name], reads: Reads) -> frozenset[Name]:
+    """Return which of the relations in `addresses` (by folded name) a query reads."""
+    references = reads(sql)
+    if references is not None:
+        return frozenset(addresses[name.folded] for name in references.relations if name.folded in addresses)
     text = sql.lower()
-    return frozenset(name for key, name in known.items() if key.identifier.replace('"', '""') in text)
+    return frozenset(name for key, name in addresses.items() if key.identifier.replace('"', '""') in text)

@@ -168,11 +168,11 @@ def test_what_reads_itself_is_the_same_as_it_is_written() -> None:
     noted = NotesBefore({}, {}, makeup={"m.s.a": then})
     gone = {"m.s.a": pointer("m.s.a", "a", fingerprint="v")}
     found = history_by_name.renames({"m.s.b": b}, gone, noted, ())
-    assert found.found == {"m.s.b": gone["m.s.a"]}
+    assert found.certain == {"m.s.b": gone["m.s.a"]}
     assert history_by_name.same_code({"m.s.b": b}, noted, found) == {"m.s.b"}
-    assert not history_by_name.renames({"m.s.b": replace(b, kind=SNAPSHOT)}, gone, noted, ()).found
+    assert not history_by_name.renames({"m.s.b": replace(b, kind=SNAPSHOT)}, gone, noted, ()).certain
     unknown = replace(noted, makeup={"m.s.a": replace(then, text="")})
-    assert not history_by_name.renames({"m.s.b": b}, gone, unknown, ()).found, (
+    assert not history_by_name.renames({"m.s.b": b}, gone, unknown, ()).certain, (
         "what an older Sluice wrote has no text"
     )
 
@@ -188,7 +188,7 @@ def test_a_new_name_is_known_by_the_text_where_only_one_can_be_meant() -> None:
         nodes = {item.unique_id: item for item in new}
         renames = history_by_name.renames(nodes, served, None, rests or {})
         assert history_by_name.older(nodes, served, rests or {}, renames) == {
-            **renames.found,
+            **renames.certain,
             **served,
             **back(rests),
         }

@@ -401,7 +401,7 @@ def test_an_environment_that_moved_is_not_written_over(scene: Scene) -> None:
     scene.publish({A: "select 2 as v"})
     with pytest.raises(EnvironmentMoved) as caught:
         scene.warehouse.publish(late)
-    assert (caught.value.environment, caught.value.expected, caught.value.found) == ("prod", 0, 1)
+    assert (caught.value.environment, caught.value.expected, caught.value.actual) == ("prod", 0, 1)
     assert scene.values(A) == [2]
 
 

@@ -143,7 +143,7 @@ def costs_line(costs: ExpectedCosts) -> str:
     took = f"about {seconds(costs.seconds)} (from {count(costs.builds, 'build')})" if costs.seconds else ""
     brings = f"{amount(costs.rows)} {noun(costs.rows, 'row')}" if costs.rows is not None else ""
     parts = [took, brings, size(costs.bytes) if costs.bytes else ""]
-    new = costs.relations - costs.known
+    new = costs.relations - costs.with_past
     rest = f"; of {count(new, 'relation')} the time is not known yet" if new else ""
     return f"expected: {', '.join(part for part in parts if part)}{rest}"
 

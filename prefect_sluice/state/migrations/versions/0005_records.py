@@ -25,8 +25,8 @@ def upgrade() -> None:
     op.add_column("sluice_cache", sa.Column("used_at", sa.Text, nullable=False, server_default=""))
     connection = op.get_bind()
     for kind, (table, read) in _KINDS.items():
-        found = connection.execute(sa.select(_CACHE).where(_CACHE.c.kind == kind).order_by(_CACHE.c.key))
-        rows = [row for record in found.mappings().all() for row in _rows(record, read)]
+        records = connection.execute(sa.select(_CACHE).where(_CACHE.c.kind == kind).order_by(_CACHE.c.key))
+        rows = [row for record in records.mappings().all() for row in _rows(record, read)]
         if rows:
             connection.execute(sa.insert(_table(table, rows[0])), rows)
     moved = tuple(kind.partition(".")[0] for kind in _KINDS)
