@@ -27,7 +27,8 @@ import duckdb
 import yaml
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test
+from prefect_sluice.dbt.core.commands import Commands
+from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does, data_test
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.gates.base import BuildOutcome, Subject
@@ -83,17 +84,17 @@ def main() -> int:
     return 0
 
 
-def demo(folder: Path) -> Session:
+def demo(folder: Path) -> Commands:
     """Build the demo project's relations with January's flights, and return dbt for it."""
     shutil.copytree(ROOT / "dbt_project", folder)
     load = [sys.executable, "etl/load.py", "--through", "2013-01-31"]
     subprocess.run(load, cwd=folder, check=True, capture_output=True)
-    session = started(folder, "prod")
-    session.build(session.parse(), "--exclude-resource-type", "test", "unit_test")
-    return session
+    commands = started(folder, "prod")
+    commands.build(commands.parse(), "--exclude-resource-type", "test", "unit_test")
+    return commands
 
 
-def wide(folder: Path, rows: int, of: str = "") -> Session:
+def wide(folder: Path, rows: int, of: str = "") -> Commands:
     """Write a project with one source of very many rows, and 20 tests on it; `of` makes something else of it."""
     tests: dict[str, list[Any]] = {name: ["not_null"] for name in COLUMNS}
     tests["id"] += ["unique", within(0, rows)]
@@ -126,16 +127,17 @@ def within(least: float, most: float) -> Mapping[str, Any]:
     return {"within": {"arguments": {"least": least, "most": most}}}
 
 
-def started(folder: Path, target: str) -> Session:
+def started(folder: Path, target: str) -> Commands:
     """Return dbt for a project, building where the target says."""
     found = profile.load(folder, dict(os.environ)).target(target)
     place = CandidatePlace(str(found.path), found.path)
-    return Session(found, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
+    session = Session(found, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
+    return Commands(session)
 
 
-def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[str, Any]:
+def compared(commands: Commands, repeat: int, views: Sequence[str] = ()) -> dict[str, Any]:
     """Judge all data tests in both ways; return what each took."""
-    manifest = session.parse()
+    manifest = commands.parse()
     nodes = {
         uid: Node(uid, NodeKind.VIEW, Name(str(node.schema), str(node.alias)), "", "sql", (), "")
         for uid, node in manifest.nodes.items()
@@ -146,16 +148,16 @@ def compared(session: Session, repeat: int, views: Sequence[str] = ()) -> dict[s
     ours: dict[str, str] = {}
 
     def by_dbt() -> None:
-        results = session.run_data_tests(manifest, "*")
+        results = commands.run_data_tests(manifest, "*")
         told.update({result.short: verdict_of(result).name for result in results})
 
     def compiled() -> Mapping[str, str]:
         with asked_as_dbt_does(manifest, whole_rows=uids):
-            return session.compile(manifest, ["fqn:" + ".".join(manifest.nodes[uid].fqn) for uid in uids])
+            return commands.compile(manifest, ["fqn:" + ".".join(manifest.nodes[uid].fqn) for uid in uids])
 
     def asked() -> None:
         tests = tuple(data_test(manifest, uid, texts[uid], ()) for uid in uids)
-        with duckdb.connect(str(session.side), read_only=True) as connection:
+        with duckdb.connect(str(commands.session.side), read_only=True) as connection:
             subject = Subject(
                 Path(), nodes, (), candidate=DuckReader(connection), built=BuildOutcome(tests=tests)
             )

@@ -34,6 +34,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.testing.utilities import prefect_test_harness
 
 from prefect_sluice.dbt import profile
+from prefect_sluice.dbt.core.commands import Commands
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.orchestration.shown.node_runs import show_nodes
 from prefect_sluice.runtime.events import NodeDone
@@ -118,10 +119,12 @@ def shown(folder: Path) -> dict[str, Any]:
     """Build with plain dbt, show its nodes in a flow run, and return what each took."""
     target = profile.load(folder, dict(os.environ)).target("prod")
     place = CandidatePlace(str(target.path), target.path)
-    session = Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
-    manifest = session.parse()
+    commands = Commands(
+        Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
+    )
+    manifest = commands.parse()
     wall, cpu = perf_counter(), process_time()
-    results = session.build(manifest)
+    results = commands.build(manifest)
     plain = perf_counter() - wall, process_time() - cpu
     done = nodes_done(results, {result.unique_id: 1 for result in results}, datetime.now(UTC))
     in_a_run(done[:1])  # the connection that events go by is opened with the first one, as any run has it

@@ -89,7 +89,7 @@ def end_with(parent: int) -> None:
 
 def _use_dbt(write: Callable[[Path], object]) -> None:
     """Have dbt parse a project, once more from what it kept of that, and build it."""
-    from prefect_sluice.dbt.fingerprints.template_reads import uses
+    from prefect_sluice.dbt.texts.template_reads import uses
 
     runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
     before = Path.cwd()

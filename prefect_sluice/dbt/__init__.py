@@ -1,1 +1,1 @@
-"""dbt, driven in process. The only package that imports it."""
+"""dbt behind a port: `port.py` says what is asked of it, `core/` answers by dbt-core in this process."""

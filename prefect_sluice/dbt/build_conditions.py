@@ -1,74 +1,27 @@
-"""The conditions of a build: the variables and packages that a project uses, its sources, the settings of its target."""
+"""The conditions of a build that files say: the packages of a project, the settings of its target."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints, own_hooks
-from prefect_sluice.dbt.fingerprints.settings import is_of_rows
+from prefect_sluice.dbt.profile import read_yaml
+from prefect_sluice.dbt.settings import is_of_rows
 from prefect_sluice.domain.build_conditions import setting_text
-from prefect_sluice.domain.node import Name
 
-if TYPE_CHECKING:
-    from dbt.contracts.graph.manifest import Manifest
-
-NOT_SET = "not set"
 _ENGINE = ("settings", "config_options")
 """Both are settings of DuckDB's, for the session and for the connection."""
 
 
-def used(prints: Fingerprints) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """Return the values of the dbt variables, and of the environment variables, that models, hooks and operations read.
-
-    A value that by its name may be a secret is replaced by its digest.
-    """
-    variables: set[str | None] = set()
-    environ: set[str | None] = set()
-    for node in prints.manifest.nodes.values():
-        if node.resource_type.value in {"model", "snapshot", "operation"}:
-            hooks = prints.macros.reach(own_hooks(node))
-            for asks in (prints.reach(node).asks, hooks.asks):
-                variables |= asks.variables
-                environ |= asks.environ
-    settings = prints.settings
-    named = set(settings.variables) if None in variables else set[str]()
-    values_by_name = {
-        name: settings.said(name) for name in named | {one for one in variables if one is not None}
-    }
-    given = {one: settings.environ.get(one, NOT_SET) for one in environ if one is not None}
-    return (
-        {name: _shown(name, values) for name, values in values_by_name.items()},
-        {name: setting_text(name, value) for name, value in given.items()},
-    )
-
-
-def _shown(name: str, values: list[Any]) -> str:
-    if not values:
-        return NOT_SET
-    return setting_text(name, values[0] if len(values) == 1 else values)
-
-
 def packages(folder: Path) -> Mapping[str, str]:
     """Return the version of each installed dbt package, by its folder's name."""
-    from prefect_sluice.dbt.profile import read_yaml
-
     versions: dict[str, str] = {}
     for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
         versions[file.parent.name] = str(
             read_yaml(file, "dbt project", "run: dbt deps").get("version") or "no version"
         )
     return versions
-
-
-def sources(manifest: Manifest, catalog: str) -> Mapping[Name, str]:
-    """Return what dbt calls each source of the served database (`raw.flights`), by its name there in lower case."""
-    return {
-        Name(str(source.schema), str(source.identifier)).folded: f"{source.source_name}.{source.name}"
-        for source in manifest.sources.values()
-        if str(source.database).lower() == catalog.lower()
-    }
 
 
 def target(settings: Mapping[str, Any]) -> tuple[Mapping[str, str], Mapping[str, str]]:

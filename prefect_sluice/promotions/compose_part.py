@@ -137,13 +137,10 @@ def _question(
 
 
 def _parsed(workspace: Workspace, environment: Environment, release: Release, select: str = "") -> _Parsed:
-    from prefect_sluice.dbt.declarations import consumers
-    from prefect_sluice.dbt.node_files import parts
-
     loaded = load(workspace, environment, release)
-    chosen = loaded.session.select(loaded.manifest, select) if select else ()
-    found = parts(loaded.manifest, loaded.project, release.change.project, loaded.folder)
-    dashboard = called(consumers(loaded.manifest).values(), picked(select)) if picked(select) else None
+    chosen = loaded.dbt.select(select) if select else ()
+    found = loaded.dbt.files(loaded.project, release.change.project)
+    dashboard = called(loaded.dbt.facts.consumers.values(), picked(select)) if picked(select) else None
     return _Parsed(found, frozenset(chosen) & found.nodes.keys(), dashboard)
 
 

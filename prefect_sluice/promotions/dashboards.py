@@ -52,7 +52,6 @@ def recorded(workspace: Workspace, environments: list[str], release: str) -> tup
 
 def _parsed(workspace: Workspace, environment: Environment, release: Release) -> tuple[Consumer, ...]:
     """Return them by a parse, in a work folder of its own: in the shared one a release may be building right now."""
-    from prefect_sluice.dbt.declarations import consumers
     from prefect_sluice.promotions.load_project import load
 
     class Aside(Workspace):
@@ -60,4 +59,4 @@ def _parsed(workspace: Workspace, environment: Environment, release: Release) ->
             return self.folder / "work" / f"{environment.name}.plan"
 
     loaded = load(Aside(workspace.file, workspace.settings, once=workspace.once), environment, release)
-    return tuple(consumers(loaded.manifest).values())
+    return tuple(loaded.dbt.facts.consumers.values())

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from prefect_sluice.config import FILE
 from prefect_sluice.contracts.find import bound
+from prefect_sluice.dbt import implementation
+from prefect_sluice.dbt.port import DbtProject
+from prefect_sluice.dbt.project import Project
+from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.digests import Json, digest, digest_bytes, digest_file
 from prefect_sluice.domain.errors import BadInput, DbtFailed
 from prefect_sluice.domain.node import Name
@@ -23,10 +27,7 @@ from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
-    from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts
-    from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
-    from prefect_sluice.dbt.nodes import Project
-    from prefect_sluice.dbt.session import Manifest, Session
+    from prefect_sluice.dbt.compiled_facts import CompiledFacts
 
 _CACHE = "facts.3"
 """With the number of their form: facts that an older Sluice wrote are not read."""
@@ -41,9 +42,8 @@ class LoadedProject:
 
     folder: Path
     session: Session
-    manifest: Manifest
+    dbt: DbtProject
     project: Project
-    prints: Fingerprints
     withheld: tuple[str, ...] = ()
 
 
@@ -217,46 +217,33 @@ def _others(workspace: Workspace, environment: Environment) -> frozenset[Name]:
 def _load(
     workspace: Workspace, environment: Environment, release: Release, served: frozenset[Name]
 ) -> LoadedProject:
-    from prefect_sluice.dbt.fingerprints import settings
-    from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
-    from prefect_sluice.dbt.nodes import declare, read
-    from prefect_sluice.dbt.session import Session
     from prefect_sluice.promotions.may_run_code import refusing
 
     folder = checkout(workspace, release) / release.change.project
-    variables = cast(Mapping[str, Any], workspace.settings.vars)
     session = Session(
         environment.target,
         folder,
         workspace.home,
         workspace.work(environment),
         side(workspace, environment),
-        variables,
+        workspace.settings.vars,
         _working_directory(workspace, folder, release.change.project),
+        environ=workspace.environ,
     )
-    manifest = _parsed(workspace, session)
-    chosen = session.selected_by_default(manifest)
-    everything = {**_project_variables(folder), **variables}
-    outside = settings.Settings(
-        everything,
-        settings.packages(folder),
-        workspace.environ,
-        environment.target.name,
-        environment.target.settings,
-    )
-    prints = Fingerprints(manifest, folder, outside)
-    known, missing = _known_facts(workspace, prints, chosen)
+    dbt = _parsed(workspace, session)
+    catalog = environment.database.catalog
+    known, missing = _known_facts(workspace, dbt)
     withheld: tuple[str, ...] = ()
     if missing:
         # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
-        draft = partial(read, manifest, prints, known, environment.database.catalog, served, chosen)
-        withheld = refusing(workspace, environment, release, folder, session.cwd, manifest, draft)
-    found = known if withheld else {**known, **_new_facts(workspace, environment, session, prints, missing)}
-    project = read(manifest, prints, found, environment.database.catalog, served, chosen)
+        draft = partial(dbt.read, known, catalog, served)
+        withheld = refusing(workspace, environment, release, session, dbt, draft)
+    found = known if withheld else {**known, **_new_facts(workspace, environment, session, dbt, missing)}
+    project = dbt.read(found, catalog, served)
     project = replace(project, nodes=bound(folder, project.nodes))
-    _refuse_left_out(workspace, session.cwd, project, manifest)
-    declare(manifest, project.nodes)
-    return LoadedProject(folder, session, manifest, project, prints, withheld)
+    _refuse_left_out(workspace, session.cwd, project, dbt)
+    dbt.add_parents(project.nodes)
+    return LoadedProject(folder, session, dbt, project, withheld)
 
 
 def _working_directory(workspace: Workspace, folder: Path, project: str) -> Path:
@@ -267,9 +254,9 @@ def _working_directory(workspace: Workspace, folder: Path, project: str) -> Path
     return Path(os.path.normpath(folder / os.path.relpath(workspace.home, workspace.project)))
 
 
-def _parsed(workspace: Workspace, session: Session) -> Manifest:
+def _parsed(workspace: Workspace, session: Session) -> DbtProject:
     try:
-        return session.parse()
+        return implementation.parse(session)
     except DbtFailed as error:
         settings = workspace.settings
         told = ignored_inputs.explained(
@@ -280,27 +267,20 @@ def _parsed(workspace: Workspace, session: Session) -> Manifest:
         raise told from error
 
 
-def _refuse_left_out(workspace: Workspace, folder: Path, project: Project, manifest: Manifest) -> None:
+def _refuse_left_out(workspace: Workspace, folder: Path, project: Project, dbt: DbtProject) -> None:
     settings = workspace.settings
-    made = {str(node.config.get("location") or "") for node in manifest.nodes.values()}
     path = settings.working_directory or settings.project
-    ignored_inputs.refuse(project.nodes, folder, workspace.home, path, settings.source.include, made)
-
-
-def _project_variables(folder: Path) -> Mapping[str, Any]:
-    from prefect_sluice.dbt.profile import read_yaml
-
-    return cast(Mapping[str, Any], read_yaml(folder / "dbt_project.yml", "dbt project", "").get("vars") or {})
+    include = settings.source.include
+    ignored_inputs.refuse(project.nodes, folder, workspace.home, path, include, dbt.facts.locations)
 
 
 def _known_facts(
-    workspace: Workspace, prints: Fingerprints, chosen: Collection[str] | None
+    workspace: Workspace, dbt: DbtProject
 ) -> tuple[Mapping[str, CompiledFacts], Mapping[str, str]]:
     """Return what each SQL node's compiled text tells, as remembered; and the keys of those that were never compiled."""
-    from prefect_sluice.dbt.fingerprints.compiled_facts import from_json
-    from prefect_sluice.dbt.nodes import code_key, sql_nodes
+    from prefect_sluice.dbt.compiled_facts import from_json
 
-    keys = {uid: code_key(prints.manifest, prints, uid) for uid in sql_nodes(prints.manifest, chosen)}
+    keys = dbt.text_keys()
     known = workspace.store.cached(_CACHE, keys.values())
     missing = {uid: key for uid, key in keys.items() if key not in known}
     return {uid: from_json(known[key]) for uid, key in keys.items() if key in known}, missing
@@ -310,57 +290,21 @@ def _new_facts(
     workspace: Workspace,
     environment: Environment,
     session: Session,
-    prints: Fingerprints,
+    dbt: DbtProject,
     missing: Mapping[str, str],
 ) -> Mapping[str, CompiledFacts]:
     """Compile nodes, and return and remember what their texts tell. `missing` holds their keys."""
-    from prefect_sluice.dbt.fingerprints.compiled_facts import facts, from_json, to_json
+    from prefect_sluice.dbt.compiled_facts import facts, from_json, to_json
 
     if not missing:
         return {}
-    warehouse = workspace.warehouse(environment)
-    texts = _compiled(workspace, environment, session, prints, tuple(missing))
+    warehouse = workspace.warehouse(environment, session.cwd)
+    live = warehouse.generation(environment.name)
+    warehouse.prepare(session.place, source_versions.stubs(live, warehouse.relations(), (), Targets()))
     fresh = {
-        missing[uid]: to_json(facts(found, warehouse.linker, warehouse.dialect, warehouse.catalog))
-        for uid, found in texts.items()
+        missing[uid]: to_json(facts(texts, warehouse.linker, warehouse.dialect, warehouse.catalog))
+        for uid, texts in dbt.compiled(tuple(missing)).items()
     }
     with workspace.store.transaction() as transaction:
         transaction.put_all_cached(_CACHE, fresh)
     return {uid: from_json(fresh[key]) for uid, key in missing.items() if key in fresh}
-
-
-def _compiled(
-    workspace: Workspace,
-    environment: Environment,
-    session: Session,
-    prints: Fingerprints,
-    missing: tuple[str, ...],
-) -> Mapping[str, tuple[str, ...]]:
-    """Return the compiled texts of nodes: one, or two where `is_incremental()` makes a difference."""
-    from prefect_sluice.dbt.nodes import asks_incremental
-
-    manifest = prints.manifest
-    warehouse = workspace.warehouse(environment, session.cwd)
-    live = warehouse.generation(environment.name)
-    warehouse.prepare(session.place, source_versions.stubs(live, warehouse.relations(), (), Targets()))
-    first = _texts(session, manifest, missing, incremental=False)
-    more = tuple(uid for uid in first if asks_incremental(manifest, prints, uid))
-    second = _texts(session, manifest, more, incremental=True)
-    # Half of what an incremental model may run is not enough to know what it reads.
-    whole = {uid: text for uid, text in first.items() if uid not in more or uid in second}
-    return {uid: (text, second[uid]) if uid in second else (text,) for uid, text in whole.items()}
-
-
-def _texts(
-    session: Session, manifest: Manifest, uids: tuple[str, ...], *, incremental: bool
-) -> Mapping[str, str]:
-    if not uids:
-        return {}
-    chosen = [selector(manifest.nodes[uid].fqn) for uid in uids]
-    compiled = session.compile(manifest, chosen, incremental=incremental)
-    return {uid: compiled[uid] for uid in uids if uid in compiled}
-
-
-def selector(fqn: Iterable[str]) -> str:
-    """Return dbt's selector for one node."""
-    return "fqn:" + ".".join(fqn)

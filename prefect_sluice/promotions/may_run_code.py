@@ -16,30 +16,26 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-    from prefect_sluice.dbt.nodes import Project
-    from prefect_sluice.dbt.session import Manifest
+    from prefect_sluice.dbt.port import DbtProject
+    from prefect_sluice.dbt.project import Project
+    from prefect_sluice.dbt.session import Session
 
 
 def refusing(
     workspace: Workspace,
     environment: Environment,
     release: Release,
-    folder: Path,
-    working_directory: Path,
-    manifest: Manifest,
+    session: Session,
+    dbt: DbtProject,
     project: Callable[[], Project],
 ) -> tuple[str, ...]:
     """Return the ids of the gates that let nothing of a release run in an environment; none if it may. Repeatable.
 
     What serves there was let through when it came. `project` needs no fact of a compiled text.
     """
-    from prefect_sluice.dbt.declarations import declared
-
-    code = declared(manifest)
-    python = any(str(getattr(node, "language", "")) == "python" for node in manifest.nodes.values())
-    if not python and not any(item.runs for item in code.code):
+    code = dbt.declared()
+    if not dbt.facts.has_python and not any(item.runs for item in code.code):
         return ()
     warehouse = workspace.warehouse(environment)
     current = warehouse.generation(environment.name)
@@ -50,7 +46,7 @@ def refusing(
         environment.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {})
     )
     subject = Subject(
-        folder,
+        session.project,
         project().nodes,
         (),
         catalog=warehouse.catalog,
@@ -59,7 +55,7 @@ def refusing(
         plan=plan,
         change=release.change,
         declared=code,
-        working_directory=working_directory,
+        working_directory=session.cwd,
     )
     policy = workspace.settings.gates
     judging = [gate for gate in gates.make_gates(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]

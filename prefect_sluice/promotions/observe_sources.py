@@ -65,9 +65,7 @@ def policy_of(workspace: Workspace, loaded: LoadedProject) -> SourcePolicy:
     settings = workspace.settings.sources
     if not settings:
         return SourcePolicy()
-    from prefect_sluice.dbt.sources import declared
-
-    by_name = declared(loaded.manifest)
+    by_name = loaded.dbt.facts.loading()
     return SourcePolicy(settings, by_name, frozenset(by_name), workspace.file.name)
 
 

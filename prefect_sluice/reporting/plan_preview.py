@@ -104,9 +104,7 @@ def _story(
 
 
 def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:
-    from prefect_sluice.dbt.declarations import consumers
-
-    return consumers(loaded.manifest).values()
+    return loaded.dbt.facts.consumers.values()
 
 
 def _release(workspace: Workspace, environment: Environment, request: Request) -> Release:

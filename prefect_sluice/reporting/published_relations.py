@@ -31,15 +31,13 @@ class PublishedRelation:
 
 def assets(work: Work) -> tuple[PublishedRelation, ...]:
     """Return what the generation of this work serves anew, in build order; none for work that has no plan, as a rollback's."""
-    from prefect_sluice.dbt.owners import owners
-
     if work.plan is None or work.release is None or work.generation is None:
         return ()
     workspace = work.workspace
     environment = workspace.environment(work.request.environment)
     loaded = load(workspace, environment, work.release)
     engine = workspace.warehouse(environment).dialect
-    return described(work.plan, work.generation, loaded.project.nodes, owners(loaded.manifest), engine)
+    return described(work.plan, work.generation, loaded.project.nodes, loaded.dbt.facts.owners, engine)
 
 
 def described(

@@ -21,7 +21,7 @@ def selected(asked: PlanInputs, loaded: LoadedProject, select: str) -> PlanInput
 
     Raises BadInput for selectors that match no relation, Refused with the list of what must be selected, too.
     """
-    wanted = set(loaded.session.select(loaded.manifest, select)) & asked.nodes.keys()
+    wanted = set(loaded.dbt.select(select)) & asked.nodes.keys()
     if not wanted:
         raise BadInput(
             f"no model, seed or snapshot matches {select!r}",

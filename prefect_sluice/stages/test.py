@@ -15,7 +15,7 @@ from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import Needs, UnitResults
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.load_project import LoadedProject, load, selector
+from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
@@ -31,7 +31,7 @@ from prefect_sluice.stages.candidate import ask_gates
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
-    from prefect_sluice.dbt.nodes import DbtTest
+    from prefect_sluice.dbt.project import DbtTest
 
 STAGE = "test"
 
@@ -84,7 +84,7 @@ def _unit_tests(
         return UnitResults()
     tell(count(len(wanted), "unit test"))
     unbuilt = _prepare_columns(workspace, environment, loaded, plan, wanted)
-    results = loaded.session.run_unit_tests(loaded.manifest, *(selector(test.fqn) for test in wanted))
+    results = loaded.dbt.run_unit_tests(test.unique_id for test in wanted)
     models = {test.unique_id: test.model for test in wanted}
     return UnitResults(tuple(results), len(wanted), models, unbuilt)
 
@@ -99,8 +99,7 @@ def _without_rows(
     tell(count(len(made), "contract") + " without rows")
     _lay(workspace, environment, loaded, plan)
     chosen = {*made, *ancestors(loaded.project.nodes, made, set(plan.made))}
-    selectors = [selector(node.fqn) for uid, node in loaded.project.nodes.items() if uid in chosen]
-    return loaded.session.build_empty(loaded.manifest, "--select", *selectors)
+    return loaded.dbt.build_without_rows(uid for uid in loaded.project.nodes if uid in chosen)
 
 
 def _lay(workspace: Workspace, environment: Environment, loaded: LoadedProject, plan: Plan) -> None:
@@ -126,13 +125,10 @@ def _prepare_columns(
     needed = _needed(loaded, tests, set(plan.made))
     if not needed:
         return {}
-    chosen = [selector(loaded.project.nodes[uid].fqn) for uid in needed]
     # Afresh: what an incremental model appends to would keep the columns that it has.
-    built = loaded.session.build_empty(loaded.manifest, "--full-refresh", "--select", *chosen)
+    built = loaded.dbt.build_without_rows(needed, in_full=True)
     if not all(_built(result) for result in built):
-        built = loaded.session.build(
-            loaded.manifest, "--exclude-resource-type", "test", "unit_test", "--select", *chosen
-        )
+        built = loaded.dbt.build(needed)
     return {item.unique_id: item.message for item in built if not _built(item) and item.status != "skipped"}
 
 

@@ -307,7 +307,7 @@ class Workspace:
     def warehouse(self, environment: Environment, folder: Path | None = None) -> Warehouse:
         """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
         side databases are then opened as dbt opens them, and relative paths start there."""
-        from prefect_sluice.dbt.warehouse_session import opener
+        from prefect_sluice.dbt.implementation import connector
 
         settings = self.settings.warehouse
         answers = self.once.get("answers", (), dict[Any, Any])
@@ -315,7 +315,7 @@ class Workspace:
             None if settings.publish == "auto" else PublishMode(settings.publish), settings.lock
         )
         target = environment.target
-        connect = opener(target, self.project, self.settings.vars) if folder else None
+        connect = connector(target, self.project, self.settings.vars) if folder else None
         return target.adapter.warehouse(
             target.database,
             WarehouseOptions(

@@ -22,14 +22,14 @@ _SQL = (
 )
 LEAKS: Mapping[tuple[str, str], str] = {
     ("prefect_sluice.warehouse.engines", "an engine is imported"): "the catalogue: a row per engine",
-    ("prefect_sluice.dbt.session", "a target is a file"): _PROFILE,
-    ("prefect_sluice.dbt.session", "an engine is imported"): _PROFILE,
-    ("prefect_sluice.dbt.side_catalogue", "an engine is imported"): _PROFILE,
-    ("prefect_sluice.dbt.warehouse_session", "an engine is imported"): _PROFILE,
+    ("prefect_sluice.dbt.core.commands", "a target is a file"): _PROFILE,
+    ("prefect_sluice.dbt.core.commands", "an engine is imported"): _PROFILE,
+    ("prefect_sluice.dbt.core.side_catalogue", "an engine is imported"): _PROFILE,
+    ("prefect_sluice.dbt.core.warehouse_session", "an engine is imported"): _PROFILE,
     **{
         (f"prefect_sluice.{module}", "an engine's SQL is imported"): _SQL
         for module in (
-            "dbt.fingerprints.ingredients", "dbt.fingerprints.settings", "dbt.fingerprints.template_reads",
+            "dbt.core.fingerprints.ingredients", "dbt.settings", "dbt.texts.template_reads",
             "sql.canonical", "sql.clock_and_chance",
             "sql.countable_tests", "sql.columns.shape", "sql.columns.clauses", "sql.columns.expressions",
             "sql.columns.from_clause", "sql.columns.understood", "sql.duckdb_functions", "sql.side_effects",
@@ -81,14 +81,14 @@ def test_the_list_of_leaks_is_what_there_is() -> None:
             "def f():\n    from prefect_sluice.warehouse.duckdb.warehouse import DuckDB\n",
             "an engine is imported",
         ),
-        ("prefect_sluice.dbt.nodes", "import dbt.adapters.duckdb.impl", "an engine is imported"),
+        ("prefect_sluice.dbt.core.nodes", "import dbt.adapters.duckdb.impl", "an engine is imported"),
         (
             "prefect_sluice.gates.parity.gate",
             "from prefect_sluice.sql.duckdb_keywords import listed",
             "an engine's SQL is imported",
         ),
         ("prefect_sluice.stages.deploy", "environment.target.path.exists()", "a target is a file"),
-        ("prefect_sluice.dbt.nodes", "def f(target):\n    return target.path\n", "a target is a file"),
+        ("prefect_sluice.dbt.core.nodes", "def f(target):\n    return target.path\n", "a target is a file"),
         (PORT, "def seal(side: Path) -> None: ...", "a Path"),
     ],
 )

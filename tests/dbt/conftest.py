@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.fingerprints.compiled_facts import CompiledFacts, facts
-from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
-from prefect_sluice.dbt.fingerprints.settings import Settings, packages
-from prefect_sluice.dbt.nodes import Project, asks_incremental, code_key, read, sql_nodes
+from prefect_sluice.dbt.compiled_facts import CompiledFacts, facts
+from prefect_sluice.dbt.core.commands import Commands
+from prefect_sluice.dbt.core.fingerprints.ingredients import Fingerprints
+from prefect_sluice.dbt.core.nodes import asks_incremental, code_key, read, sql_nodes
+from prefect_sluice.dbt.core.project import CoreProject
+from prefect_sluice.dbt.project import Project
 from prefect_sluice.dbt.session import Session
+from prefect_sluice.dbt.settings import Settings, packages
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 
@@ -96,8 +99,12 @@ class Shop:
         for path, text in self.files.items():
             self.write(path, text)
 
+    def commands(self, variables: Mapping[str, Any] | None = None) -> Commands:
+        """Return dbt's commands on this project; nothing is served yet."""
+        return Commands(self.session(variables))
+
     def session(self, variables: Mapping[str, Any] | None = None) -> Session:
-        """Return dbt for this project; nothing is served yet."""
+        """Return where and how dbt runs for this project; nothing is served yet."""
         target = profile.load(self.folder, dict(os.environ)).target("dev")
         side = self.state / "side" / "shop.duckdb"
         side.parent.mkdir(parents=True, exist_ok=True)
@@ -111,20 +118,24 @@ class Shop:
             live=self.folder / "none.duckdb",
         )
 
+    def dbt(self, variables: Mapping[str, Any] | None = None) -> CoreProject:
+        """Return the port of dbt for the project as it is now, with the environment of this process."""
+        return CoreProject.parsed(replace(self.session(variables), environ=dict(os.environ)))
+
     def read(self, variables: Mapping[str, Any] | None = None, *, compiled: bool = False) -> Project:
         """Return the project as it is now; what the SQL reads is found in it only when it is `compiled`."""
         session = self.session(variables)
-        manifest = session.parse()
+        manifest = Commands(session).parse()
         project = profile.read_yaml(self.folder / "dbt_project.yml", "", "")
         variables = {**project["vars"], **(variables or {})}
         settings = Settings(
             variables, packages(self.folder), dict(os.environ), session.target.name, session.target.settings
         )
         prints = Fingerprints(manifest, self.folder, settings)
-        found = self.facts(session, prints) if compiled else dict[str, CompiledFacts]()
+        found = self.facts(Commands(session), prints) if compiled else dict[str, CompiledFacts]()
         return read(manifest, prints, found, "shop")
 
-    def facts(self, session: Session, prints: Fingerprints) -> Mapping[str, CompiledFacts]:
+    def facts(self, commands: Commands, prints: Fingerprints) -> Mapping[str, CompiledFacts]:
         """Return what the compiled texts tell; a text seen before is not compiled again."""
         manifest = prints.manifest
         keys = {uid: code_key(manifest, prints, uid) for uid in sql_nodes(manifest)}
@@ -135,7 +146,7 @@ class Shop:
             chosen = [uid for uid in todo if not incremental or asks_incremental(manifest, prints, uid)]
             fqns = [f"fqn:{'.'.join(manifest.nodes[uid].fqn)}" for uid in sorted(chosen)]
             none = dict[str, str]()
-            compiled = session.compile(manifest, fqns, incremental=incremental) if fqns else none
+            compiled = commands.compile(manifest, fqns, incremental=incremental) if fqns else none
             for uid in compiled.keys() & todo:
                 texts.setdefault(uid, []).append(compiled[uid])
         self.known |= {keys[uid]: facts(found, linker, "duckdb", "shop") for uid, found in texts.items()}

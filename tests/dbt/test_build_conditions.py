@@ -1,38 +1,14 @@
-"""What a parsed project is built under: variables, packages, sources, and what a target says."""
+"""What a project is built under: its packages, and what a target says."""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import pytest
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.build_conditions import NOT_SET, packages, sources, target, used
-from prefect_sluice.dbt.fingerprints.ingredients import Fingerprints
-from prefect_sluice.dbt.fingerprints.settings import Settings
-from prefect_sluice.domain.node import Name
+from prefect_sluice.dbt.build_conditions import packages, target
 from tests.dbt.conftest import Shop
-
-
-@pytest.mark.slow
-def test_variables_and_sources_that_are_read(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.write(
-        "models/token.sql", "select '{{ env_var(\"SHOP_TOKEN\", \"x\") }}' as t, {{ var('nobody', 1) }} as n"
-    )
-    monkeypatch.setenv("SHOP_COLOUR", "grün")
-    monkeypatch.setenv("SHOP_TOKEN", "canary-in-a-mine")
-    monkeypatch.setenv("UNREAD", "1")
-    manifest = shop.session().parse()
-    settings = Settings({"threshold": 1, "unread": 2}, {}, dict(os.environ))
-    variables, environ = used(Fingerprints(manifest, shop.folder, settings))
-    assert variables == {"threshold": "1", "nobody": NOT_SET}
-    assert environ["SHOP_COLOUR"] == "grün"
-    assert environ["SHOP_LATE"] == NOT_SET
-    assert environ.keys() == {"SHOP_COLOUR", "SHOP_LATE", "SHOP_TOKEN"}
-    assert "canary" not in str(environ)
-    assert sources(manifest, "SHOP") == {Name("raw", "orders"): "raw.orders"}
-    assert sources(manifest, "other") == {}
 
 
 @pytest.mark.slow

@@ -17,7 +17,8 @@ import yaml
 from dbt.cli.main import dbtRunner
 
 from prefect_sluice.dbt import profile
-from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test, only_dbt
+from prefect_sluice.dbt.core.commands import Commands
+from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does, data_test, only_dbt
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.node import Name, Node, NodeKind
@@ -80,7 +81,7 @@ class Case:
     """A project with sources only, in a database of its own."""
 
     folder: Path
-    session: Session
+    commands: Commands
     tests: Sequence[DataTest]
     dbt: Mapping[str, NodeResult]
     inside: Mapping[str, NodeResult]
@@ -90,7 +91,7 @@ class Case:
     asked: list[str]
 
 
-def project(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Session:
+def project(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Commands:
     """Write a project whose sources are TABLES, with these tests."""
     written = {"dbt_project.yml": PROJECT, "profiles.yml": PROFILE, "models/s.yml": schema(specs), **files}
     for name, text in written.items():
@@ -102,7 +103,8 @@ def project(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Se
             connection.execute(f'CREATE OR REPLACE TABLE "{name}" AS {query}')
         connection.execute(f"DROP TABLE IF EXISTS folded; {SAME_WORD}")
     place = CandidatePlace("shop.duckdb", folder / "shop.duckdb")
-    return Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
+    session = Session(target, folder, folder, folder / "state", place, {}, live=folder / "none.duckdb")
+    return Commands(session)
 
 
 def schema(specs: Sequence[Spec]) -> str:
@@ -119,23 +121,23 @@ def schema(specs: Sequence[Spec]) -> str:
 
 def judged(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Case:
     """Have dbt and the gate judge the same tests."""
-    session = project(folder, specs, files)
-    manifest = session.parse()
+    commands = project(folder, specs, files)
+    manifest = commands.parse()
     uids = [uid for uid, node in manifest.nodes.items() if node.resource_type.value == "test"]
-    assert not only_dbt(manifest, session.target.settings)
+    assert not only_dbt(manifest, commands.session.target.settings)
     with asked_as_dbt_does(manifest, whole_rows=uids):
-        texts = session.compile(manifest, ["*"])
+        texts = commands.compile(manifest, ["*"])
     tests = [data_test(manifest, uid, texts[uid], ("source.shop.raw.x",)) for uid in uids]
-    with duckdb.connect(str(session.side), read_only=True) as connection:
+    with duckdb.connect(str(commands.session.side), read_only=True) as connection:
         reader = DuckReader(connection)
         subject = Subject(Path(), {}, (), candidate=reader, built=BuildOutcome(tests=tuple(tests)))
         findings = DataTests().check(subject).findings
         as_views = DataTests().check(replace(subject, nodes=VIEWS)).findings
     results = plain_dbt(folder)
-    inside = {result.short: result for result in session.run_data_tests(manifest, "*")}
+    inside = {result.short: result for result in commands.run_data_tests(manifest, "*")}
     assert len(results) == len(uids) == len(findings) == len({test.short for test in tests})
     named, of_views = ({each.check: each for each in found} for found in (findings, as_views))
-    return Case(folder, session, tests, results, inside, named, of_views, reader.asked)
+    return Case(folder, commands, tests, results, inside, named, of_views, reader.asked)
 
 
 def plain_dbt(folder: Path) -> Mapping[str, NodeResult]:
@@ -307,13 +309,13 @@ def test_a_macro_of_the_projects_own_is_what_counts(tmp_path: Path) -> None:
         {"settings": {"timezone": "Asia/Tokyo"}}, {"extensions": ["icu"]}, {"plugins": [{"module": "x"}]},
         {"config_options": {"default_collation": "nocase"}}, {"attach": [{"path": "other.duckdb"}]},
     ]  # fmt: skip
-    manifest = case.session.parse()
+    manifest = case.commands.parse()
     assert not only_dbt(manifest, {"type": "duckdb", "config_options": {"threads": 2}, "settings": {}})
     assert all(len(only_dbt(manifest, {"type": "duckdb", **more})) == 2 for more in prepared)
 
     judge = "{% macro default__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}select 0{% endmacro %}"
     (tmp_path / "macros" / "judge.sql").write_text(judge)
-    assert len(only_dbt(case.session.parse(), case.session.target.settings)) == 2
+    assert len(only_dbt(case.commands.parse(), case.commands.session.target.settings)) == 2
 
 
 def test_of_very_many_failing_rows_a_hundred_are_fetched() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from prefect_sluice.dbt.fingerprints import nodes
-from prefect_sluice.dbt.fingerprints.columns import RelationFingerprint
+from prefect_sluice.dbt.core.fingerprints import nodes
+from prefect_sluice.dbt.core.fingerprints.columns import RelationFingerprint
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.data_tests.gate import DataTests

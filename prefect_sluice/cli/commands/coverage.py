@@ -48,7 +48,7 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
 def _covered(workspace: Workspace, environment: str) -> Covered:
     from typing import cast
 
-    from prefect_sluice.dbt.declarations import declared
+    from prefect_sluice.dbt import implementation
     from prefect_sluice.dbt.session import Session
     from prefect_sluice.domain.coverage import covered
     from prefect_sluice.gates.catalog import make_gates
@@ -68,7 +68,7 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
         workspace.settings.vars,
         workspace.home,
     )
-    manifest = session.parse()
+    dbt = implementation.parse(session)
     gates = make_gates(workspace.settings.gates, (Coverage.needs,))
     gate = cast(Coverage, next(one for one in gates if one.id == Coverage.id))
-    return covered(declared(manifest), str(manifest.metadata.project_name), gate.settings.key_tests)
+    return covered(dbt.declared(), dbt.facts.name, gate.settings.key_tests)

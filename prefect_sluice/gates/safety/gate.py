@@ -127,7 +127,7 @@ class Safety:
 
 
 def _in_code(code: Iterable[CodeText], subject: Subject) -> Iterator[SideEffect]:
-    from prefect_sluice.dbt.fingerprints.template_text import pieces
+    from prefect_sluice.dbt.texts.template_text import pieces
 
     home = ProjectRelations(subject.nodes, subject.catalog)
     for item in code:
@@ -167,7 +167,7 @@ def _unreadable(item: CodeText, subject: Subject) -> SideEffect:
 
 
 def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[SideEffect]:
-    from prefect_sluice.dbt.fingerprints.python_models import PythonCode
+    from prefect_sluice.dbt.texts.python_models import PythonCode
 
     python = PythonCode(subject.project)
     home = ProjectRelations(subject.nodes, subject.catalog)

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from jinja2 import TemplateError, nodes
 
-from prefect_sluice.dbt.fingerprints.template_reads import environment
-from prefect_sluice.dbt.fingerprints.template_text import pieces
+from prefect_sluice.dbt.texts.template_reads import environment
+from prefect_sluice.dbt.texts.template_text import pieces
 from prefect_sluice.gates.safety.rules import ProjectRelations, judge_statement, put_aside
 from prefect_sluice.sql.side_effects import writes
 from prefect_sluice.warehouse.engines import ASSUMED

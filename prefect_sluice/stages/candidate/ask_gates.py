@@ -19,7 +19,7 @@ from prefect_sluice.promotions.gate_memory import remembering
 from prefect_sluice.promotions.load_project import LoadedProject, checkout, included_files
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.allowed_variables import visible
+from prefect_sluice.runtime.allowed_variables import names_read, visible
 from prefect_sluice.runtime.events import JUDGED, GateJudged
 from prefect_sluice.stages.candidate import conditions
 from prefect_sluice.stages.candidate.commit_expectations import commit_declarations
@@ -113,9 +113,9 @@ class _History:
 
 def _variables(workspace: Workspace, loaded: LoadedProject) -> Mapping[str, str]:
     """Return the environment variables that a process which runs code of the change may see."""
-    from prefect_sluice.dbt.named_variables import find_env_vars
-
-    read = find_env_vars(loaded.manifest, loaded.folder, workspace.profile.file)
+    profile = workspace.profile.file
+    texts = (profile.read_text(encoding="utf-8", errors="replace"),) if profile.is_file() else ()
+    read = loaded.dbt.facts.environment | names_read(texts)
     own = workspace.settings.gates.get("project_tests")
     return visible(workspace.environ, read, tuple(getattr(own, "env", ())))
 
@@ -139,10 +139,8 @@ def _declared(
     workspace: Workspace, environment: Environment, loaded: LoadedProject, release: Release
 ) -> Declarations:
     """Return what the project declares, and remember it: the next release is compared with it."""
-    from prefect_sluice.dbt.declarations import declared
-
     nodes = loaded.project.nodes
-    found = declared(loaded.manifest)
+    found = loaded.dbt.declared()
     described = {
         uid: replace(item, contract=nodes[uid].contract) if uid in nodes else item
         for uid, item in found.described.items()

@@ -31,10 +31,10 @@ def here(workspace: Workspace, environment: Environment, loaded: LoadedProject) 
     """
     from prefect_sluice.dbt import build_conditions as of_dbt
 
-    known = of_dbt.sources(loaded.manifest, environment.database.catalog)
+    known = loaded.dbt.facts.sources_of(environment.database.catalog)
     names = {name.folded for node in loaded.project.nodes.values() for name in node.sources}
     relations = {known.get(name, str(name)): str(name) for name in names}
-    variables, environ = of_dbt.used(loaded.prints)
+    variables, environ = loaded.dbt.variables_used()
     found = Conditions(
         {
             "tools": _tools(workspace, environment),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.load_project import LoadedProject, selector
+from prefect_sluice.promotions.load_project import LoadedProject
 from prefect_sluice.promotions.work import tell
 
 
@@ -24,15 +23,13 @@ class DataTestSplit:
 
 def chosen(loaded: LoadedProject, plan: Plan) -> DataTestSplit:
     """Return the data tests that look at anything new, whatever else they look at, and those that are new themselves."""
-    from prefect_sluice.dbt.data_tests import only_dbt
-
     new, asked = {*plan.made, *plan.relinked}, set(plan.tests)
     found = [
         uid
         for uid, test in loaded.project.tests.items()
         if not test.is_unit and (uid in asked or new.intersection(test.parents))
     ]
-    inside = only_dbt(loaded.manifest, loaded.session.target.settings)
+    inside = loaded.dbt.facts.only_dbt
     return DataTestSplit(
         tuple(uid for uid in found if uid in inside), tuple(uid for uid in found if uid not in inside)
     )
@@ -53,42 +50,25 @@ def ready(
     skipped = [_skipped(loaded, uid) for uid in tests.afterwards if uid not in set(able)]
     compiled = _compiled(loaded, able)
     rest = [uid for uid in able if uid not in {test.unique_id for test in compiled}]
-    return compiled, (*skipped, *_by_dbt(loaded, rest))
+    return compiled, (*skipped, *loaded.dbt.run_data_tests(rest))
 
 
 def _compiled(loaded: LoadedProject, uids: Collection[str]) -> tuple[DataTest, ...]:
-    from prefect_sluice.dbt.data_tests import asked_as_dbt_does, data_test
-
     if not uids:
         return ()
     tell(count(len(uids), "data test"))
-    selectors = [selector(loaded.project.tests[uid].fqn) for uid in uids]
-    try:
-        with asked_as_dbt_does(loaded.manifest, whole_rows=uids):
-            texts = loaded.session.compile(loaded.manifest, selectors)
-    except DbtFailed:
-        return ()
     return tuple(
-        data_test(loaded.manifest, uid, texts[uid], _subjects(loaded, uid)) for uid in uids if uid in texts
+        replace(test, parents=_subjects(loaded, test.unique_id)) for test in loaded.dbt.data_tests(uids)
     )
-
-
-def _by_dbt(loaded: LoadedProject, uids: Collection[str]) -> tuple[NodeResult, ...]:
-    if not uids:
-        return ()
-    selectors = [selector(loaded.project.tests[uid].fqn) for uid in uids]
-    results = loaded.session.run_data_tests(loaded.manifest, *selectors)
-    return tuple(result for result in results if result.unique_id in set(uids))
 
 
 def _subjects(loaded: LoadedProject, uid: str) -> tuple[str, ...]:
     """Return what a test looks at: nodes, an ephemeral one by its parents; without any, what it declares (a source)."""
-    declared = getattr(loaded.manifest.nodes[uid].depends_on, "nodes", ())
-    return loaded.project.tests[uid].parents or tuple(str(parent) for parent in declared)
+    test = loaded.project.tests[uid]
+    return test.parents or test.declared
 
 
 def _skipped(loaded: LoadedProject, uid: str) -> NodeResult:
-    node = loaded.manifest.nodes[uid]
     return NodeResult(
         unique_id=uid,
         kind="test",
@@ -98,7 +78,7 @@ def _skipped(loaded: LoadedProject, uid: str) -> NodeResult:
         seconds=0.0,
         relation="",
         parents=_subjects(loaded, uid),
-        path=str(node.original_file_path),
+        path=loaded.project.tests[uid].path,
         compiled="",
         severity="",
     )

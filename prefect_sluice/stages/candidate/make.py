@@ -24,7 +24,7 @@ from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.reasons import Note, Noted
 from prefect_sluice.promotions import verify_reused
 from prefect_sluice.promotions.candidate_files import candidate_name
-from prefect_sluice.promotions.load_project import LoadedProject, load, selector, set_aside
+from prefect_sluice.promotions.load_project import LoadedProject, load, set_aside
 from prefect_sluice.promotions.observe_sources import observe
 from prefect_sluice.promotions.records import still_ours
 from prefect_sluice.promotions.work import tell, teller
@@ -137,11 +137,9 @@ def _take(
     workspace: Workspace, environment: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
 ) -> tuple[NodeResult, ...]:
     """Take what a superseded attempt has built already; the gates look at it all the same."""
-    from prefect_sluice.dbt.hooks import has_operations, hooked
-
-    nodes = loaded.project.nodes
-    found = dict(reuse_finished.find(workspace, environment, plan, never=hooked(loaded.manifest)))
-    if found and set(found) == set(plan.made) and has_operations(loaded.manifest):
+    nodes, facts = loaded.project.nodes, loaded.dbt.facts
+    found = dict(reuse_finished.find(workspace, environment, plan, never=facts.hooked))
+    if found and set(found) == set(plan.made) and facts.has_operations:
         found.popitem()  # what runs before and after all nodes runs only with one that is built
     return reuse_finished.take(
         warehouse, loaded.session.place, found, {uid: nodes[uid].name for uid in found}
@@ -156,19 +154,12 @@ def _build(
     usual: Mapping[str, float],
 ) -> tuple[NodeResult, ...]:
     """Have dbt build what is not there yet, with these data tests. `usual` has the seconds that a relation usually takes."""
-    from prefect_sluice.dbt.new_columns import append_new_columns
-
     project = loaded.project
     made = [uid for uid in plan.made if uid not in taken]
-    chosen = [selector(project.nodes[uid].fqn) for uid in made]
-    chosen += [selector(project.tests[uid].fqn) for uid in tests]
-    append_new_columns(
-        loaded.manifest,
-        [step.node for step in plan.of(Action.CARRY) if step.note == Note(Noted.FORWARD_ONLY)],
-    )
+    grown = [step.node for step in plan.of(Action.CARRY) if step.note == Note(Noted.FORWARD_ONLY)]
     say, complain = teller(), NOTICES.teller()
     pace = BuildPace(len(made), {uid: usual[uid] for uid in made if uid in usual})
-    if not chosen:
+    if not made and not tests:
         return ()
 
     def heard(uid: str, status: str, seconds: float, message: str) -> None:
@@ -181,9 +172,7 @@ def _build(
             complain(Notice(Level.ERROR, f"{outcomes.called(uid)}: {message}", uid))
 
     tell(f"building {count(len(made), 'relation')}")
-    return loaded.session.build(
-        loaded.manifest, "--exclude-resource-type", "unit_test", "--select", *chosen, on_node=heard
-    )
+    return loaded.dbt.build(made, tests, new_columns=grown, on_node=heard)
 
 
 def _finish(workspace: Workspace, warehouse: Warehouse, built: _Built) -> MadeCandidate:
@@ -283,8 +272,6 @@ def _there(reader: Reader) -> tuple[Name, ...]:
 
 def _dropped_by_hooks(built: _Built, there: Collection[Name]) -> _Built:
     """Return the build with what became of relations that a hook dropped once they were built: with dbt, too, they are gone."""
-    from prefect_sluice.dbt.hooks import post_hooks
-
     nodes, names = built.loaded.project.nodes, {name.folded for name in there}
     gone = {
         result.unique_id
@@ -298,7 +285,7 @@ def _dropped_by_hooks(built: _Built, there: Collection[Name]) -> _Built:
         dropped(
             result,
             nodes[result.unique_id].name,
-            post_hooks(built.loaded.manifest, result.unique_id),
+            built.loaded.dbt.facts.post_hooks.get(result.unique_id, ()),
             is_served=nodes[result.unique_id].name.folded in served,
         )
         if result.unique_id in gone

@@ -1,0 +1,35 @@
+"""Which dbt answers behind the port: dbt-core, imported when it is asked for. The only door to `core/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from prefect_sluice.dbt.core.warehouse_session import DbtConnector
+    from prefect_sluice.dbt.port import DbtProject
+    from prefect_sluice.dbt.profile import Target
+    from prefect_sluice.dbt.session import Session
+
+_BRINGS = (
+    "attach", "config_options", "extensions", "filesystems", "motherduck_token", "plugins", "secrets", "settings",
+    "use_credential_provider",
+)  # fmt: skip
+"""Keys of a target that change what a connection sees or how it answers."""
+
+
+def parse(session: Session) -> DbtProject:
+    """Return the parsed project. Raises DbtFailed when it does not parse."""
+    from prefect_sluice.dbt.core.project import CoreProject
+
+    return CoreProject.parsed(session)
+
+
+def connector(target: Target, home: Path, variables: Mapping[str, Any]) -> DbtConnector | None:
+    """Return what opens database files as dbt does; None where the profile brings nothing but a path."""
+    if not any(target.raw.get(key) for key in _BRINGS):
+        return None
+    from prefect_sluice.dbt.core.warehouse_session import DbtConnector
+
+    return DbtConnector(target, home, variables)
