@@ -1,3 +1,3 @@
-"""Sluice: the release pipeline for data. The core; nothing in here imports Prefect."""
+"""Sluice: the release pipeline for data. The core; only `orchestration/` and `local_server/` import Prefect."""
 
 __version__ = "0.1.0"

@@ -1,1 +1,1 @@
-"""Sources of a release: git, and the files beside it."""
+"""Sources of a release: git, and the files beside it. `promotions/load_project.py` links in what `source.include` names."""
