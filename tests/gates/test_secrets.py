@@ -201,6 +201,31 @@ WRITTEN_OUT = {
   url: "postgres://{{ env_var('DB_PASSWORD', '@') }}"
 ---
   password: "{{ env_var('DB_X') | default('@') }}"
+---
+  password: "{{ env_var('DB_X', env_var('DB_Y', '@')) }}"
+---
+  password: "{{ env_var('DB_X') if target.name == 'prod' else '@' }}"
+---
+  password: >-
+    {{ env_var('DB_X', '@') }}
+---
+  pass: "{{ env_var('DB_X', '@') }}"
+---
+  token: "{{ env_var('DB_X', '@') }}"
+---
+  path: "md:x?motherduck_token={{ env_var('MOTHERDUCK_TOKEN', '@') }}"
+---
+dbt:
+  outputs:
+    prod: {type: x}
+    dev:
+      type: postgres
+      pass: @
+---
+dbt:
+  outputs:
+    dev:
+      motherduck_token: '@'
 """,
     "models/a.sql": """{{ config(token=env_var('MY_API_KEY', '@')) }}
 ---
@@ -263,6 +288,12 @@ LOOKED_UP = {
     "profiles.yml": """a: {password: "{{ env_var('X', '') }}", pass: "{{ env_var('DB_PASSWORD', '') }}"}
 b: {password: "{{ env_var('DB_PASSWORD', 'changeme') }}", url: "{{ env_var('DB_PASSWORD', 'test') }}"}
 c: {password: "{{ env_var('DB_PASSWORD', env_var('OTHER_PASSWORD')) }}", schema: "{{ env_var('DB_SCHEMA', 'analytics') }}"}
+e: {token: "{{ env_var('TOKEN', 'none') }}", pass: "{{ env_var('X', env_var('Y')) }}", x: "{{ env_var('MAX_TOKENS', '4096') }}"}
+f:
+  outputs:
+    dev:
+      pass: "{{ env_var('DB_PASSWORD') }}"
+      token: changeme
 d: {secret_name: "{{ env_var('X', 'the-name-of-it') }}", password_file: "{{ env_var('PASSWORD_FILE', '/run/secrets/db') }}"}
 """,
     "models/a.sql": """{{ star(from=ref('users'), except=['password', 'secret_answer']) }}
@@ -275,6 +306,7 @@ X(password=getpass("Password of the warehouse: "), user="somebody")
 X(password=f"{first}-{second}", secret=PREFIX + name, t=f())
 X(password="", secret=None, api_key="<your-api-key>", t=f("password"))
 password = os.environ.get("DB_PASSWORD", "")
+model = os.environ.get("TOKENIZER", "somebody/else-7b"); token = row.get("token", "the-first-one")
 password = prompt("password", "Which password is it?")
 if kind == "password": print("password", "length", f(1))
 logging.info("password %s", mask(password)); rename(columns={"secret": f(1)})

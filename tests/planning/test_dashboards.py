@@ -111,7 +111,7 @@ def test_before_anything_is_built_it_says_so() -> None:
     told = story(BOARD, ALL, plan())
     first, *rest = sentences(told)
     assert first.endswith(
-        "1 of the 1 relation that it reads changes in prod, by their code (nothing is built yet)"
+        "the one relation that it reads changes in prod, by their code (nothing is built yet)"
     )
     assert rest[0] == "orders: its own code changed"
     assert plain([]) == ""

@@ -21,7 +21,7 @@ from prefect_sluice.domain.untrusted_text import parsing
 from prefect_sluice.gates.secrets.literals import literals
 from prefect_sluice.gates.secrets.syntax import KEYWORD, is_no_secret, line_of
 
-_FORM = 2
+_FORM = 3
 """The number of what is looked for here besides: what an older Sluice remembered as clean is looked at again."""
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""

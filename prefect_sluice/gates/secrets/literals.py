@@ -14,15 +14,25 @@ _NOTHING = frozenset({"none", "null", "void", "false", "true", "unset", "undefin
 _NAME = r"[\"'][\w.\- ]{1,80}[\"']"
 _ASK = r"\b(?:env_var|var|getenv|get_env|get|env|environ|setdefault|pop)\(\s*"
 """A call that asks for a value by its name, and may have a default."""
+_OF_THE_MACHINE = r"\b(?:env_var|getenv|get_env|environ\.get|env)\(\s*"
+"""A call that asks the environment: `token` and `pass`, elsewhere words of the language, are passwords there."""
+_TOKEN = r"(?:token|pass|passphrase|passcode|credentials?)"
+_OPEN = r"(?:[\"']?\{\{-?\s*)?(?:[\w.]{0,80}\.)?"
+_DEFAULT = rf"{_OPEN}(?:{_ASK}{_NAME}\s*,\s*(?:\w+\s*=\s*)?){{1,3}}"
 _BEFORE = (
     r"\(?\s*",
-    # A default: of Jinja (in quotes of YAML or none), of a call, or after what came to nothing.
-    rf"(?:[\"']?\{{\{{-?\s*)?(?:[\w.]{{0,80}}\.)?{_ASK}{_NAME}\s*,\s*(?:\w+\s*=\s*)?",
-    rf"(?:[\"']?\{{\{{-?\s*)?(?:[\w.]{{0,80}}\.)?{_ASK}{_NAME}\s*\)\s*(?:or\s+|\|\s*default\(\s*)",
+    # A default: of Jinja (in quotes of YAML or none), of a call, one within another, or after what came to nothing.
+    _DEFAULT,
+    rf"{_OPEN}{_ASK}{_NAME}\s*\)\s*(?:or\s+|\|\s*default\(\s*|if\s[^\n]{{1,80}}?\selse\s+)",
     rf"[\w.]{{1,80}}\[\s*{_NAME}\s*\]\s*or\s+",
 )
 """What may stand between a name with its sign and the value."""
 _CONNECTION = re.compile(r"\b(?:password|pwd)\s*=\s*(?P<value>[^\s\"'`{}$%;&,()<>]+)", re.IGNORECASE)
+_PROFILE = re.compile(r"^\s+outputs\s*:\s*$", re.MULTILINE)
+_IN_A_PROFILE = re.compile(
+    rf"^\s+(?:\w{{0,40}}_)?{_TOKEN}\s*:\s*[\"']?(?P<value>[^\s\"'{{}}#]+)[\"']?\s*(?:#.*)?$",
+    re.IGNORECASE | re.MULTILINE,
+)
 _LONGEST = 2000
 """A longer line is data: of that, this much is looked at."""
 _OF_A_SERVER = re.compile(r"\b(?:host|hostaddr|dbname|user|port)\s*=")
@@ -36,7 +46,7 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
     """
     from detect_secrets.plugins.keyword import DENYLIST
 
-    if not re.search("|".join(DENYLIST), text, re.IGNORECASE):
+    if not re.search("|".join([*DENYLIST, _TOKEN]), text, re.IGNORECASE):
         return
     for pattern in _patterns():
         for found in pattern.finditer(text):
@@ -45,6 +55,14 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
                 continue
             yield text.count("\n", 0, found.start("value")) + 1, value
     yield from _of_connections(text)
+    yield from _of_a_profile(text)
+
+
+def _of_a_profile(text: str) -> Iterator[tuple[int, str]]:
+    """Yield what dbt's own profiles call `pass` and `token`, where it is written out as it is."""
+    for found in _IN_A_PROFILE.finditer(text) if _PROFILE.search(text) else ():
+        if len(found["value"]) >= _SHORTEST and not _is_made(found["value"]):
+            yield text.count("\n", 0, found.start("value")) + 1, found["value"]
 
 
 def _of_connections(text: str) -> Iterator[tuple[int, str]]:
@@ -82,7 +100,9 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
 
     # An underscore ends a word of a name, so that `password_hash` is about a password and `passwords_seen` is none.
     word = rf"(?:{'|'.join(DENYLIST)})(?!\w{{0,40}}_?(?:id|hash|name|file|path|arn|ref|column|field|cmd|url|type)\b)\w{{0,40}}"
-    named = r"[\"']?\]?(?:\s*:\s*[\w.]+(?:\s*\|\s*None)?(?=\s*=))?\s*(?::=?|=>?)(?!=)\s*"
+    named = (
+        r"[\"']?\]?(?:\s*:\s*[\w.]+(?:\s*\|\s*None)?(?=\s*=))?\s*(?::=?|=>?)(?!=)\s*(?:[|>][-+]?\s*\n\s*)?"
+    )
     shell = r"\$\{\w+:?[-=](?P<value>[^\s{}\"'$]+)\}"
     return tuple(
         re.compile(pattern, re.IGNORECASE)
@@ -90,6 +110,8 @@ def _patterns() -> tuple[re.Pattern[str], ...]:
             # A string before a colon is a key, and no value.
             *(rf"{word}{named}{before}{_QUOTED}(?!\s*:(?!=))" for before in _BEFORE),
             rf"{_ASK}[\"'][\w.\-]{{0,60}}{word}[\"']\s*,\s*(?:\w+\s*=\s*)?{_QUOTED}\s*[,)]",
+            rf"\b{_TOKEN}{named}(?={_OPEN}{_OF_THE_MACHINE}){_DEFAULT}{_QUOTED}",
+            rf"{_OF_THE_MACHINE}[\"'](?:\w{{0,60}}_)?{_TOKEN}[\"']\s*,\s*(?:\w+\s*=\s*)?{_QUOTED}\s*[,)]",
             rf"[\"'][\w.\-]{{0,60}}{word}[\"']\s*\)\s*(?:or\s+|\|\s*default\(\s*){_QUOTED}",
             rf"\[\s*[\"'][\w.\-]{{0,60}}{word}[\"']\s*\]\s*or\s+{_QUOTED}",
             rf"[\"']-{{0,2}}[\w.\-]{{0,60}}{word}[\"']\s*,[^()\n]{{0,200}}?\bdefault(?:_var)?\s*=\s*{_QUOTED}",

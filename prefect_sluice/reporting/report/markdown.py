@@ -143,10 +143,7 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
 
 
 def _for_consumer(one: ConsumerRow, finding: Finding, *, alone: bool) -> str:
-    return (
-        escaped(finding.summary if alone else of_consumer(one, finding))
-        or f"{finding.verdict.name}: see the finding"
-    )
+    return escaped(of_consumer(one, finding, alone=alone)) or f"{finding.verdict.name}: see the finding"
 
 
 def _findings(report: Report, bounds: ReportLimits) -> list[str]:

@@ -59,8 +59,8 @@ class Once:
         return f"{gate.gate}: {len(left)}{'' if len(left) == len(gate.passed) else ' more'} passed", left
 
 
-def of_consumer(one: ConsumerRow, finding: Finding) -> str:
-    """Return what changes for a consumer, without its name; "" for what stands with the findings."""
-    return (
-        finding.summary.removeprefix(f"{title(one.consumer)}: ") if finding.verdict is Verdict.PASSED else ""
-    )
+def of_consumer(one: ConsumerRow, finding: Finding, *, alone: bool = False) -> str:
+    """Return what changes for a consumer, without its name; "" for what stands with the findings, unless the page is `alone`
+    and has none."""
+    told = finding.summary.removeprefix(f"{title(one.consumer)}: ")
+    return told if alone or finding.verdict is Verdict.PASSED else ""

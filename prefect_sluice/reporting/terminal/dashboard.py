@@ -187,11 +187,13 @@ def _number(text: str | None) -> str:
 
 def headline(story: DashboardStory) -> str:
     """Return the first sentence: `Dashboard 'Ops board' (owner Operations): 2 of its 5 relations change in prod`."""
-    of = f"of the {count(story.relations, 'relation')} that it reads"
-    if not story.changes:
-        return f"Dashboard {story.title}: none {of} changes in {story.environment}"
-    verb = noun(len(story.changes), "changes", "change")
-    return f"Dashboard {story.title}: {len(story.changes)} {of} {verb} in {story.environment}"
+    changing = len(story.changes)
+    if story.relations == 1:
+        what = f"the one relation that it reads {'changes' if changing else 'does not change'}"
+    else:
+        which = f"{changing or 'none'} of the {count(story.relations, 'relation')} that it reads"
+        what = f"{which} {noun(changing or 1, 'changes', 'change')}"
+    return f"Dashboard {story.title}: {what} in {story.environment}"
 
 
 def sentences(story: DashboardStory) -> tuple[str, ...]:

@@ -16,7 +16,6 @@ from prefect_sluice.reporting.styled_text import (
     Line,
     Span,
     Style,
-    cut,
     faint,
     labelled,
     line,
@@ -63,7 +62,7 @@ def plan_lines(
     lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
     if release is not None:
-        lines += files_lines(release.change, width)
+        lines += files_lines(release.change)
     return lines
 
 
@@ -161,12 +160,13 @@ def reached_lines(reached: Sequence[ReachedConsumer], width: int = WIDTH) -> lis
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
 
 
-def files_lines(change: Change, width: int = WIDTH) -> list[Line]:
-    """Return the files that the commit changed, cut to one screen."""
+def files_lines(change: Change) -> list[Line]:
+    """Return the files that the commit changed, no more of them than a screen has lines."""
     if not change.files:
         return []
     lines = [line(faint(f"{count(len(change.files), 'file')} changed by {change.short}:"))]
-    lines += [line(cut(path, width - 2), indent=2) for path in change.files[:_MOST_FILES]]
+    # In one piece each, however long: it is there to be copied.
+    lines += [line(path, indent=2) for path in change.files[:_MOST_FILES]]
     more = len(change.files) - _MOST_FILES
     return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
 

@@ -103,7 +103,7 @@ def _release(release: Release, width: int) -> list[Line]:
             width,
         ),
         *_composed(release.composed, width),
-        *(line(*one, indent=2) for one in files_lines(change, width - 2)),
+        *(line(*one, indent=2) for one in files_lines(change)),
     ]
 
 

@@ -18,7 +18,7 @@ from prefect_sluice.domain.promotion import Approval, Lease, Promotion, State
 from prefect_sluice.domain.refresh_rules import FAILED, SKIPPED
 from prefect_sluice.domain.refresh_rules import RefreshAttempt as LastRefresh
 from prefect_sluice.domain.release import Release
-from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, cut, faint, line, strong
+from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.promotion import SAID, going_on
 from prefect_sluice.reporting.wording import ago, moment, short, size
@@ -82,7 +82,7 @@ def status_lines(
 
 
 def _environment(standing: EnvironmentStanding, now: datetime, width: int) -> list[Line]:
-    lines = [*_serves(standing, now, width), _warehouse(standing, width)]
+    lines = [*_serves(standing, now, width), _warehouse(standing)]
     lines += _displaced(standing.displaced, width)
     lines += _old_names(standing.generation, width)
     lines += [part for control in standing.controls for part in _control(control, standing, width)]
@@ -177,9 +177,10 @@ def blocks_lines(controls: Sequence[Control], *, width: int = WIDTH) -> list[Lin
     return [BLANK, *lines] if lines else []
 
 
-def _warehouse(standing: EnvironmentStanding, width: int) -> Line:
-    size_text = f", {size(standing.size)}" if standing.size else ", not there yet"
-    return _field("warehouse", Span(cut(standing.warehouse, width - _LABEL - len(size_text)) + size_text))
+def _warehouse(standing: EnvironmentStanding) -> Line:
+    # In one piece, however long the path is: it is there to be copied.
+    size_text = size(standing.size) if standing.size else "not there yet"
+    return _field("warehouse", Span(f"{standing.warehouse}, {size_text}"))
 
 
 def _open(attempt: OpenPromotion, width: int) -> list[Line]:
