@@ -60,9 +60,9 @@ def literals(text: str) -> Iterator[tuple[int, str]]:
 
 def _of_a_profile(text: str) -> Iterator[tuple[int, str]]:
     """Yield what dbt's own profiles call `pass` and `token`, where it is written out as it is."""
-    for found in _IN_A_PROFILE.finditer(text) if _PROFILE.search(text) else ():
-        if len(found["value"]) >= _SHORTEST and not _is_made(found["value"]):
-            yield text.count("\n", 0, found.start("value")) + 1, found["value"]
+    for setting in _IN_A_PROFILE.finditer(text) if _PROFILE.search(text) else ():
+        if len(setting["value"]) >= _SHORTEST and not _is_made(setting["value"]):
+            yield text.count("\n", 0, setting.start("value")) + 1, setting["value"]
 
 
 def _of_connections(text: str) -> Iterator[tuple[int, str]]:

@@ -62,5 +62,5 @@ class Once:
 def of_consumer(one: ConsumerRow, finding: Finding, *, alone: bool = False) -> str:
     """Return what changes for a consumer, without its name; "" for what stands with the findings, unless the page is `alone`
     and has none."""
-    told = finding.summary.removeprefix(f"{title(one.consumer)}: ")
-    return told if alone or finding.verdict is Verdict.PASSED else ""
+    sentence = finding.summary.removeprefix(f"{title(one.consumer)}: ")
+    return sentence if alone or finding.verdict is Verdict.PASSED else ""

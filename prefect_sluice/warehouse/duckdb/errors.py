@@ -7,9 +7,10 @@ from pathlib import Path
 
 import duckdb
 
-from prefect_sluice.domain.errors import QueryFailed, WarehouseBusy, WarehouseDamaged
+from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
 
 _LOCKED = re.compile(r'lock on file "(?P<path>[^"]+)"')
+_EXTENSION = re.compile(r'[Ff]ailed to download extension "(?P<name>[^"]+)"')
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
@@ -29,6 +30,13 @@ def translated(error: duckdb.Error, path: Path) -> Exception:
     ):
         return WarehouseDamaged(
             "is not a readable DuckDB file", str(path), "restore it from a backup, or move it away"
+        )
+    if missing := _EXTENSION.search(text):
+        name = missing["name"]
+        return BadInput(
+            f"DuckDB's extension {name} is not installed here, and cannot be downloaded",
+            str(path),
+            f"install it where there is a network (INSTALL {name}), or take it out of `extensions` in profiles.yml",
         )
     if isinstance(error, duckdb.IOException):
         return WarehouseDamaged(
