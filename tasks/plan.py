@@ -14,7 +14,7 @@ from prefect_sluice.promotions.request import Request
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.prefect.plan import plan_page
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.terminal.dashboard import sentences
 from prefect_sluice.reporting.terminal.plan import summary

@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect_sluice.approvals import policy as approving
-from prefect_sluice.approvals.policy import ApprovalPolicy, ApprovalRuling, Objection, aliases, co_authors
+from prefect_sluice.approvals import approval_policy as approving
+from prefect_sluice.approvals.approval_policy import (
+    ApprovalPolicy,
+    ApprovalRuling,
+    Objection,
+    aliases,
+    co_authors,
+)
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.ledger import LedgerEntry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_sluice.approvals.policy import ApprovalPolicy
+from prefect_sluice.approvals.approval_policy import ApprovalPolicy
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Report
 

@@ -70,8 +70,8 @@ def write(workspace: Workspace, promotion: Promotion) -> None:
     Raises what `dossier` raises, and OSError.
     """
     from prefect_sluice.reporting.gather_report import dossier
-    from prefect_sluice.reporting.report.build import report
     from prefect_sluice.reporting.report.html import page
+    from prefect_sluice.reporting.report.make_report import report
 
     content = page(report(dossier(workspace, promotion))).encode()
     path = path_of(workspace, promotion.id)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prefect_sluice.approvals.policy import (
+from prefect_sluice.approvals.approval_policy import (
     ApprovalPolicy,
     aliases,
     co_authors,

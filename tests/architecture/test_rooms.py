@@ -16,7 +16,7 @@ ROOT_ENTRIES = 30
 FILES_IN_A_FOLDER = 30
 SAME_TYPE_NAME = 0
 """How many names of types are used for more than one type."""
-SAME_FILE_NAME = 16
+SAME_FILE_NAME = 11
 """How many names of files are used more than twice, but for those that each gate, engine or package has."""
 
 _ONE_IN_EACH = {"__init__", "gate", "measure", "base", "functions"}

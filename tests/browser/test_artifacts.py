@@ -20,7 +20,7 @@ from prefect_sluice.reporting.prefect.diff import diff_page, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key
 from prefect_sluice.reporting.prefect.plan import plan_page
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from tests.browser.test_report import FLAGS, NAMES, SCREENSHOTS
 from tests.reporting.reported import WAITING, huge
 from tests.reporting.test_artifacts import AFTER, BEFORE, SERVING

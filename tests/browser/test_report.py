@@ -16,8 +16,8 @@ from typing import Any, cast
 import pytest
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page as made_page
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.status_page import standing_page
 from tests.reporting.reported import ATTACKS, FULL, NOW, STANDS, WAITING, attacked, huge
 from tests.reporting.test_no_markup import BREAKS

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.approvals.policy import ApprovalPolicy
+from prefect_sluice.approvals.approval_policy import ApprovalPolicy
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.node import NodeKind as NodeKind
@@ -31,7 +31,7 @@ from prefect_sluice.reporting.prefect.generation import generation_page, moved
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, link, relinked
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report import html
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report, WebLinks
 from prefect_sluice.reporting.styled_text import plain

@@ -16,7 +16,7 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import Evidence
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.findings import evidence_lines
 from prefect_sluice.reporting.terminal.plan import plan_lines

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.html import page
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.styled_text import plain

@@ -28,7 +28,7 @@ from prefect_sluice.planning.reasons import Because, Note, Noted
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting import json_documents
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.styled_text import Line, plain

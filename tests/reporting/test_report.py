@@ -18,12 +18,12 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Approval, Decision, State
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.reporting.forms_for_commands import Web
-from prefect_sluice.reporting.report.build import report
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.document import report_document
 from prefect_sluice.reporting.report.html import LIMIT, page
 from prefect_sluice.reporting.report.limits import fitting
 from prefect_sluice.reporting.report.lineage import MOST
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import LIMITS, markdown
 from prefect_sluice.reporting.report.mermaid import mermaid
 from prefect_sluice.reporting.report.model import Report, WebLinks

@@ -18,7 +18,7 @@ from prefect_sluice.promotions.request import ReleaseRequest, request_for
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.plan_preview import planned
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.terminal.policy import policy_document, policy_sentence
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace import policy_in_force

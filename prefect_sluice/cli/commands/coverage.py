@@ -29,7 +29,7 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
     Nothing is built, and no warehouse is opened.
     """
     from prefect_sluice.domain.coverage import BASELINE, lacking, read_baseline
-    from prefect_sluice.reporting.terminal import coverage as page
+    from prefect_sluice.reporting.terminal import coverage_table as page
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)

@@ -116,7 +116,7 @@ def _report(workspace: Workspace, environment: str, what: str) -> Report:
     from prefect_sluice.cli.commands.show import find_by_name
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting.gather_report import dossier
-    from prefect_sluice.reporting.report.build import report
+    from prefect_sluice.reporting.report.make_report import report
 
     store = existing_store(workspace)
     if store is not None and not what:

@@ -29,8 +29,8 @@ def show(what: str, environment: str, folder: Path, console: Console) -> int:
     It is named by the beginning of its id, of its commit, or by a generation's number; by default what serves
     now.
     """
-    from prefect_sluice.reporting.report.build import report
     from prefect_sluice.reporting.report.document import dossier_document
+    from prefect_sluice.reporting.report.make_report import report
     from prefect_sluice.reporting.terminal.show import dossier_lines
     from prefect_sluice.workspace.workspace import Workspace
 

@@ -140,7 +140,7 @@ def _recorded(store: StateStore, environment: Environment) -> int:
 
 
 def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
-    from prefect_sluice.approvals.policy import rule
+    from prefect_sluice.approvals.approval_policy import rule
     from prefect_sluice.domain.promotion import ENDED, State
     from prefect_sluice.reporting.terminal.status import OpenPromotion
     from prefect_sluice.runtime import process

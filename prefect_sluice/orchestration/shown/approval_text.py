@@ -8,7 +8,7 @@ from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.asked import asked_line
 from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect import approval
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.write_pages import address_of
 
 

@@ -24,7 +24,7 @@ from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_pa
 from prefect_sluice.reporting.prefect.generation import generation_page
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, relinked
 from prefect_sluice.reporting.prefect.plan import plan_page
-from prefect_sluice.reporting.report.build import report
+from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.publishing import publish_text
 from prefect_sluice.reporting.write_pages import address_of, renewed

@@ -9,7 +9,7 @@ from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, Report
 from prefect_sluice.reporting.report.once import Once, of_consumer
-from prefect_sluice.reporting.report.tables import EvidenceRows, Piece, Shown, Table, evidence
+from prefect_sluice.reporting.report.page_tables import EvidenceRows, Piece, Shown, Table, evidence
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import DIFF, caption
 

@@ -10,7 +10,7 @@ from prefect_sluice.reporting.report.changes import tables_of
 from prefect_sluice.reporting.report.limits import ReportLimits
 from prefect_sluice.reporting.report.model import GateRow, Report
 from prefect_sluice.reporting.report.once import Once
-from prefect_sluice.reporting.report.tables import EvidenceRows, Facts, Piece, Shown, Table, evidence
+from prefect_sluice.reporting.report.page_tables import EvidenceRows, Facts, Piece, Shown, Table, evidence
 from prefect_sluice.reporting.styled_text import LOOKS
 from prefect_sluice.reporting.terminal.findings import caption, counted, skipped_gates_line
 from prefect_sluice.reporting.wording import number, seconds

@@ -13,7 +13,7 @@ from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
 from prefect_sluice.reporting.report.model import Lineage, Report, StageRow
-from prefect_sluice.reporting.report.tables import Facts, Piece, Shown, Table
+from prefect_sluice.reporting.report.page_tables import Facts, Piece, Shown, Table
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID

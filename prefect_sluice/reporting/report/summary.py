@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.approvals.policy import rule
+from prefect_sluice.approvals.approval_policy import rule
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, describe_displaced
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State

@@ -26,7 +26,7 @@ from prefect_sluice.sql.columns.parts import (
     find_column,
     merged,
 )
-from prefect_sluice.sql.columns.reader import QueryReader
+from prefect_sluice.sql.columns.query_reader import QueryReader
 from prefect_sluice.sql.columns.understood import Unproven, require_understood
 from prefect_sluice.sql.duckdb_keywords import DIALECT
 from prefect_sluice.sql.tokens import lexemes
