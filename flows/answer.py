@@ -45,9 +45,9 @@ def answer(
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
 
-    said = Reply(*parse_waiting_choice(promotion), Decision(decision), actor, comment)
+    reply = Reply(*parse_waiting_choice(promotion), Decision(decision), actor, comment)
     return conduct_answer(
-        said,
+        reply,
         (source, build, test, stage, approve, deploy, monitor),
         RunContext(folder, connections, wait_seconds),
     )

@@ -48,10 +48,10 @@ def controls(
     def done() -> State[Any]:
         with connected(connections):
             workspace = project(folder, fresh=False)
-            asked = ControlAct(act)
+            control_act = ControlAct(act)
             lines = command(
                 workspace,
-                asked,
+                control_act,
                 environment=environment,
                 release=release,
                 by=actor,
@@ -62,7 +62,7 @@ def controls(
                 get_run_logger().info(line)
             show_status(workspace)
             return Completed(
-                name="Lifted" if asked.lifts else "InForce", message=name_forms("; ".join(lines))
+                name="Lifted" if control_act.lifts else "InForce", message=name_forms("; ".join(lines))
             )
 
     return ending(done)

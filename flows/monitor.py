@@ -72,8 +72,8 @@ def _monitor_environments(workspace: Workspace, environment: str, folder: str, a
     chosen = [workspace.environment(environment)] if environment else list(workspace.environments.values())
     run = this_run()
     with signed(workspace.store, str(run.id) if run else "", actor):
-        found = tuple(care_for(workspace, resolved, actor) for resolved in chosen)
-        return _ended(workspace, environment, found, _rest(workspace.anew(), folder))
+        health_of_each = tuple(care_for(workspace, resolved, actor) for resolved in chosen)
+        return _ended(workspace, environment, health_of_each, _rest(workspace.anew(), folder))
 
 
 def _rest(workspace: Workspace, folder: str) -> tuple[Health, ...]:
@@ -96,14 +96,14 @@ def _cared(name: str, care: Callable[[], tuple[str, ...]]) -> tuple[Health, ...]
     try:
         return tuple(Health("", line, done=line) for line in care())
     except Exception as error:  # whatever it is, the others have their turn, and the run says it
-        told = f"{name} could not be looked after: {error or type(error).__name__}"
-        return (Health("", told, problem=told),)
+        problem = f"{name} could not be looked after: {error or type(error).__name__}"
+        return (Health("", problem, problem=problem),)
 
 
 def _ended(
-    workspace: Workspace, scope: str, found: tuple[Health, ...], rest: tuple[Health, ...]
+    workspace: Workspace, scope: str, health_of_each: tuple[Health, ...], rest: tuple[Health, ...]
 ) -> State[Any]:
-    logger, everything = get_run_logger(), (*found, *rest)
+    logger, everything = get_run_logger(), (*health_of_each, *rest)
     for health in everything:
         (logger.error if health.problem else logger.info)(health.line)
     problems = tuple(health.problem for health in everything if health.problem)
@@ -116,4 +116,4 @@ def _ended(
     if done:
         return Completed(name=ATTENDED, message=name_forms("; ".join(done)))
     keep_newest(HEALTHY, STILL_UNHEALTHY)
-    return Completed(name=HEALTHY, message=name_forms("; ".join(health.line for health in found)))
+    return Completed(name=HEALTHY, message=name_forms("; ".join(health.line for health in health_of_each)))

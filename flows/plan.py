@@ -49,18 +49,18 @@ def plan(
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    asked: ReleaseRequest | PromoteRequest | RefreshRequest
+    wanted: ReleaseRequest | PromoteRequest | RefreshRequest
     match way:
         case "release":
-            asked = ReleaseRequest(Path(), environment, ref.strip() or "HEAD", adopt=adopt, actor=actor)
+            wanted = ReleaseRequest(Path(), environment, ref.strip() or "HEAD", adopt=adopt, actor=actor)
         case "promote":
             part = (select, chosen(report))
-            asked = PromoteRequest(Path(), environment, ref.strip(), origin, *part, actor=actor)
+            wanted = PromoteRequest(Path(), environment, ref.strip(), origin, *part, actor=actor)
         case "refresh":
-            asked = RefreshRequest(Path(), environment, select, actor=actor)
+            wanted = RefreshRequest(Path(), environment, select, actor=actor)
 
     def looked() -> State[Any]:
-        with prepared(asked, RunContext(folder, connections)) as (workspace, request):
+        with prepared(wanted, RunContext(folder, connections)) as (workspace, request):
             return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()), workspace)))
 
     return ending(looked)

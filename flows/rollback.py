@@ -58,8 +58,11 @@ def rollback(
     here = RunContext(folder, connections, wait_seconds)
 
     def both() -> State[Work]:
-        with prepared(request, here) as (workspace, asked):  # once, for the question between the two, too
-            done = at_work(workspace, asked, (write_again, monitor), here.wait)
+        with prepared(request, here) as (
+            workspace,
+            work_request,
+        ):  # once, for the question between the two, too
+            done = at_work(workspace, work_request, (write_again, monitor), here.wait)
             more = follow_up(done)
             if more is None:
                 return concluded(done)

@@ -24,20 +24,25 @@ from prefect_sluice.workspace.workspace import Workspace
 def _look(request: Request, named: tuple[str, ...], workspace: Workspace) -> str:
     """Show the plan of a request, why the nodes that are `named` are in it as they are, and return what it comes to. Nothing is
     changed."""
-    found = planned(request, named, workspace)
+    plan_view = planned(request, named, workspace)
     links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
-    publish = None if found.plan.changes_nothing else found.expected
-    known = ReleaseRecord(found.release, plan=found.plan, expected=publish, costs=found.costs)
-    page = plan_page(report(known), links, found.reasons)
-    about = f"What would be built for {found.plan.environment}; only looked at"
+    publish = None if plan_view.plan.changes_nothing else plan_view.expected
+    record = ReleaseRecord(plan_view.release, plan=plan_view.plan, expected=publish, costs=plan_view.costs)
+    page = plan_page(report(record), links, plan_view.reasons)
+    about = f"What would be built for {plan_view.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
-        key=key(ArtifactKind.PLAN, found.plan.environment), markdown=page, description=about
+        key=key(ArtifactKind.PLAN, plan_view.plan.environment), markdown=page, description=about
     )
-    for line in sentences(found.story) if found.story else ():
+    for line in sentences(plan_view.story) if plan_view.story else ():
         get_run_logger().info(line)
-    whom = ", ".join(dict.fromkeys(item.consumer.label or item.consumer.name for item in found.reached))
+    whom = ", ".join(
+        dict.fromkeys(
+            consumer_reached.consumer.label or consumer_reached.consumer.name
+            for consumer_reached in plan_view.reached
+        )
+    )
     reached = f"; it reaches {whom}" if whom else ""
-    return f"{found.plan.environment} would have {summary(found.plan)}{reached}. Nothing was changed"
+    return f"{plan_view.plan.environment} would have {summary(plan_view.plan)}{reached}. Nothing was changed"
 
 
 plan = tried(_look, "Plan")

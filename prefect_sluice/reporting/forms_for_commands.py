@@ -36,8 +36,8 @@ class Web:
             return ""
         url, parameters = self.forms[name]
         # What Prefect's own links to a form look like.
-        told = json.dumps({**parameters, **filled}, ensure_ascii=False, separators=(",", ":"))
-        return f"{url}?parameters={quote(told, safe='')}"
+        fields_json = json.dumps({**parameters, **filled}, ensure_ascii=False, separators=(",", ":"))
+        return f"{url}?parameters={quote(fields_json, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +111,8 @@ def in_pieces(text: str, web: Web) -> tuple[tuple[str, str], ...]:
     and "" for what is text."""
     if not web.forms:
         return ((text, ""),)
-    for terminal, said in _TERMINAL:
-        text = text.replace(terminal, said)
+    for terminal, on_the_web in _TERMINAL:
+        text = text.replace(terminal, on_the_web)
     return tuple(_pieces(text, web))
 
 
@@ -121,9 +121,9 @@ def in_markdown(text: str, web: Web) -> str:
     if not web.forms:
         return text
 
-    def block(found: re.Match[str]) -> str:
-        said = _linked(found["text"], web)
-        return found[0] if said == found["text"] else said
+    def block(fence: re.Match[str]) -> str:
+        linked = _linked(fence["text"], web)
+        return fence[0] if linked == fence["text"] else linked
 
     parts = _FENCE.split(_BLOCK.sub(block, text))
     return "".join(part if part.startswith("```") else _linked(part, web) for part in parts)
@@ -135,24 +135,24 @@ def _linked(text: str, web: Web) -> str:
 
 def _pieces(text: str, web: Web) -> Iterator[tuple[str, str]]:
     at = 0
-    for found in _VERB.finditer(text):
-        told = _form_for_command(text, found, web) if found.start() >= at else None
-        if told is not None:
-            yield from ((text[at : told.start], ""), (told.what, told.url))
-            at = told.end
+    for verb_match in _VERB.finditer(text):
+        form = _form_for_command(text, verb_match, web) if verb_match.start() >= at else None
+        if form is not None:
+            yield from ((text[at : form.start], ""), (form.what, form.url))
+            at = form.end
     yield text[at:], ""
 
 
-def _form_for_command(text: str, found: re.Match[str], web: Web) -> _Told | None:
+def _form_for_command(text: str, verb_match: re.Match[str], web: Web) -> _Told | None:
     """Return what stands for the command that begins there; None where there is nothing on the web that does it."""
-    verb = found["verb"]
+    verb = verb_match["verb"]
     read = _read(
-        text, found.end(), _FORMS.get(verb) or _Form("", "promotion", {"--output": "", "--format": ""})
+        text, verb_match.end(), _FORMS.get(verb) or _Form("", "promotion", {"--output": "", "--format": ""})
     )
     if read is None:
         return None
     end, filled = read
-    if found["tick"]:
+    if verb_match["tick"]:
         if not text.startswith("`", end):
             return None
         end += 1
@@ -167,7 +167,7 @@ def _form_for_command(text: str, found: re.Match[str], web: Web) -> _Told | None
             url = web.form(form.name, {**form.filled, **filled})
         case _:
             return None
-    return _Told(found.start(), end, what, url) if url else None
+    return _Told(verb_match.start(), end, what, url) if url else None
 
 
 def _read(text: str, at: int, form: _Form) -> tuple[int, dict[str, Json]] | None:

@@ -29,8 +29,8 @@ def gates_table(
     """Return one line per gate: verdict, findings, seconds. `warns` are gates whose no is only a warning."""
     if not reports:
         return []
-    asked = [report for report in reports if not report.not_applicable]
-    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in asked]
+    applicable = [report for report in reports if not report.not_applicable]
+    rows: list[Sequence[Cell]] = [_gate(report, report.gate in warns) for report in applicable]
     lines = table(
         rows,
         header=("gate", "verdict", "checks", "time", "") if rows else (),
@@ -39,8 +39,8 @@ def gates_table(
         width=width,
         stretch=True,
     )
-    told = skipped_gates_line((report.gate, report.not_applicable) for report in reports)
-    return lines + (wrapped(told, width, style=Style.FAINT) if told else [])
+    skipped = skipped_gates_line((report.gate, report.not_applicable) for report in reports)
+    return lines + (wrapped(skipped, width, style=Style.FAINT) if skipped else [])
 
 
 def skipped_gates_line(gates: Iterable[tuple[str, str]]) -> str:
@@ -49,24 +49,24 @@ def skipped_gates_line(gates: Iterable[tuple[str, str]]) -> str:
     left = [(gate, why) for gate, why in gates if why]
     off = [gate for gate, why in left if why == SWITCHED_OFF]
     others = [gate for gate, _ in left if gate not in off]
-    told = [f"not asked: {', '.join(others)}"] if others else []
-    return "; ".join([*told, f"switched off: {', '.join(off)}"] if off else told)
+    not_asked = [f"not asked: {', '.join(others)}"] if others else []
+    return "; ".join([*not_asked, f"switched off: {', '.join(off)}"] if off else not_asked)
 
 
 def _gate(report: GateReport, only_warns: bool) -> tuple[Cell, ...]:
-    said = "a no here only warns" if only_warns and not report.verdict.lets_through else headline(report)
+    text = "a no here only warns" if only_warns and not report.verdict.lets_through else headline(report)
     return (
         report.gate,
         verdict(report.verdict),
         counted(Counter(finding.verdict for finding in report.findings)),
         seconds(report.seconds),
-        faint(said),
+        faint(text),
     )
 
 
 def counted(findings: Mapping[Verdict, int]) -> str:
     """Return `2 failed, 38 passed`, the worst first."""
-    return ", ".join(f"{many} {each.name.lower()}" for each, many in sorted(findings.items(), reverse=True))
+    return ", ".join(f"{many} {level.name.lower()}" for level, many in sorted(findings.items(), reverse=True))
 
 
 def headline(report: GateReport) -> str:
@@ -83,10 +83,10 @@ def verdict(value: Verdict) -> Span:
 
 def notable(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return the findings that did not pass, the worst first."""
-    found = [
+    findings = [
         finding for report in reports for finding in report.findings if finding.verdict is not Verdict.PASSED
     ]
-    return tuple(sorted(found, key=lambda finding: -finding.verdict))
+    return tuple(sorted(findings, key=lambda finding: -finding.verdict))
 
 
 def findings_lines(
@@ -153,14 +153,14 @@ def _value(value: str | None) -> Cell:
 
 def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return what the diff found to have changed for readers; relations that stay the same are left out."""
-    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
-    return tuple(finding for finding in told if not is_same(finding))
+    findings = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in findings if not is_same(finding))
 
 
 def noted(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return the relations that stay the same, and of which the diff says more: last digits of floats that differ."""
-    told = [finding for report in reports if report.gate == DIFF for finding in report.findings]
-    return tuple(finding for finding in told if is_same(finding) and "; " in finding.summary)
+    findings = [finding for report in reports if report.gate == DIFF for finding in report.findings]
+    return tuple(finding for finding in findings if is_same(finding) and "; " in finding.summary)
 
 
 def is_same(finding: Finding) -> bool:
@@ -174,30 +174,30 @@ def changes_lines(
 ) -> list[Line]:
     """Return what changes in the rows that people read, relation by relation; rows only where a few relations change."""
     same = [finding for report in reports if report.gate == DIFF for finding in report.findings]
-    found = changes(reports)
+    changed = changes(reports)
     lines: list[Line] = []
-    for finding in found[:_MOST_FINDINGS]:
+    for finding in changed[:_MOST_FINDINGS]:
         lines += wrapped(finding.summary, width)
         if finding.fix not in ("", next) and not finding.verdict.lets_through:
             lines += wrapped(f"what to do: {finding.fix}", width)
-        if finding.evidence is not None and len(found) <= _MOST_WITH_ROWS:
+        if finding.evidence is not None and len(changed) <= _MOST_WITH_ROWS:
             lines += [
                 *_which_rows(finding, finding.evidence),
                 *evidence_lines(finding.evidence, rows=rows, width=width),
             ]
-    if len(found) > _MOST_FINDINGS:
-        lines.append(line(faint(f"and {count(len(found) - _MOST_FINDINGS, 'more relation')}"), indent=2))
-    if len(same) > len(found):
-        told = f"{count(len(same) - len(found), 'relation')} rebuilt with the same rows as before"
-        lines.append(line(faint(told), indent=2))
+    if len(changed) > _MOST_FINDINGS:
+        lines.append(line(faint(f"and {count(len(changed) - _MOST_FINDINGS, 'more relation')}"), indent=2))
+    if len(same) > len(changed):
+        same_rows = f"{count(len(same) - len(changed), 'relation')} rebuilt with the same rows as before"
+        lines.append(line(faint(same_rows), indent=2))
     for finding in noted(reports)[:_MOST_FINDINGS]:
         lines += wrapped(finding.summary, width, indent=4, style=Style.FAINT)
     return lines
 
 
 def _which_rows(finding: Finding, evidence: Evidence) -> list[Line]:
-    told = caption(finding, evidence)
-    return [line(faint(f"{told}:"), indent=4)] if told else []
+    title = caption(finding, evidence)
+    return [line(faint(f"{title}:"), indent=4)] if title else []
 
 
 def caption(finding: Finding, evidence: Evidence) -> str:

@@ -51,46 +51,48 @@ def events(
     controls: Sequence[Control] = (),
 ) -> tuple[HistoryEvent, ...]:
     """Return all of it, newest first. `approvers` are names by promotion id. Pure."""
-    known = {promotion.id: promotion for promotion in promotions}
+    by_id = {promotion.id: promotion for promotion in promotions}
     written = {generation.promotion for generation in generations}
-    found = [
+    history = [
         HistoryEvent(
-            item.at,
-            item,
-            known.get(item.promotion),
-            releases.get(item.release),
-            approvers.get(item.promotion, ""),
+            generation.at,
+            generation,
+            by_id.get(generation.promotion),
+            releases.get(generation.release),
+            approvers.get(generation.promotion, ""),
         )
-        for item in generations
+        for generation in generations
     ]
-    found += [
-        HistoryEvent(item.updated_at, None, item, releases.get(item.release), approvers.get(item.id, ""))
-        for item in promotions if item.state in _STYLES and item.id not in written
+    history += [
+        HistoryEvent(promotion.updated_at, None, promotion, releases.get(promotion.release), approvers.get(promotion.id, ""))
+        for promotion in promotions if promotion.state in _STYLES and promotion.id not in written
     ]  # fmt: skip
-    for item in controls:
-        times = (item.at, item.lifted_at) if item.lifted_at else (item.at,)
-        found += [HistoryEvent(at, None, None, releases.get(item.target), control=item) for at in times]
+    for control in controls:
+        times = (control.at, control.lifted_at) if control.lifted_at else (control.at,)
+        history += [
+            HistoryEvent(at, None, None, releases.get(control.target), control=control) for at in times
+        ]
     # Generations carry whole seconds: within one second the higher number is the newer.
     return tuple(
         sorted(
-            found,
+            history,
             key=lambda event: (event.at, event.generation.number if event.generation else 0),
             reverse=True,
         )
     )
 
 
-def history_lines(found: Sequence[HistoryEvent], *, limit: int, width: int = WIDTH) -> list[Line]:
+def history_lines(history: Sequence[HistoryEvent], *, limit: int, width: int = WIDTH) -> list[Line]:
     """Return one line per event, at most `limit`; why an attempt came to nothing stands below it."""
-    if not found:
+    if not history:
         return [line("nothing was released here yet")]
     header = ("", "when (UTC)", "cause", "release", "by", "commit")
-    notes = [_note(event) for event in found[:limit]]
+    notes = [_note(event) for event in history[:limit]]
     below = [wrapped(note.text, width, indent=5, style=note.style) if note else [] for note in notes]
-    rows = [_row(event) for event in found[:limit]]
+    rows = [_row(event) for event in history[:limit]]
     lines = table(rows, header=header, right=(0,), width=width, stretch=True, below=below)
-    if len(found) > limit:
-        lines.append(line(faint(f"and {len(found) - limit} older (--limit {len(found)} shows all)")))
+    if len(history) > limit:
+        lines.append(line(faint(f"and {len(history) - limit} older (--limit {len(history)} shows all)")))
     return lines
 
 
@@ -117,9 +119,11 @@ def _control_row(event: HistoryEvent, control: Control) -> Sequence[Cell]:
     by, reason = (control.lifted_by, control.lifted_reason) if lifted else (control.by, control.reason)
     what = "lifted" if lifted else control.kind.value
     release = short(control.target) if control.kind is ControlKind.BLOCK else ""
-    told = f"the {control.kind.value} of {moment(control.at)}: {reason}" if lifted else _reason(control)
+    reason_text = (
+        f"the {control.kind.value} of {moment(control.at)}: {reason}" if lifted else _reason(control)
+    )
     when = f"{event.at.astimezone(UTC):%Y-%m-%d %H:%M}"
-    return (faint("-"), when, Span(what, Style.WARN), release, cut(by, _WIDEST_NAME), told)
+    return (faint("-"), when, Span(what, Style.WARN), release, cut(by, _WIDEST_NAME), reason_text)
 
 
 def _reason(control: Control) -> str:
@@ -141,12 +145,12 @@ def _by(event: HistoryEvent) -> str:
 def _note(event: HistoryEvent) -> Span | None:
     generation, promotion = event.generation, event.promotion
     if promotion is not None and promotion.state in _STYLES:
-        told = (
+        text = (
             promotion.message
             if promotion.message.startswith(promotion.state.value)
             else f"{promotion.state.value}: {promotion.message}"
         )
-        return Span(told, _STYLES[promotion.state])
+        return Span(text, _STYLES[promotion.state])
     notes: list[str] = []
     if generation is not None and generation.cause.goes_back:
         notes.append(f"= generation {generation.origin} again")
@@ -157,5 +161,5 @@ def _note(event: HistoryEvent) -> Span | None:
 
 def ledger_line(entries: int, problem: str = "") -> Line:
     """Return `ledger: 37 entries, unbroken`, or what is wrong with it."""
-    told = Span(problem, Style.BAD) if problem else Span("unbroken", Style.GOOD)
-    return line(f"ledger: {count(entries, 'entry', 'entries')}, ", told)
+    state = Span(problem, Style.BAD) if problem else Span("unbroken", Style.GOOD)
+    return line(f"ledger: {count(entries, 'entry', 'entries')}, ", state)

@@ -36,8 +36,8 @@ _STYLES = {
 def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
     """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
-    told = publish_text(work.published) if work.published else ""
-    published = wrapped(told, width, indent=0, style=Style.FAINT) if told else []
+    publish_line = publish_text(work.published) if work.published else ""
+    published = wrapped(publish_line, width, indent=0, style=Style.FAINT) if publish_line else []
     if work.resumed and outcome.status is Status.DONE:
         return [
             BLANK,
@@ -75,13 +75,13 @@ def _ending(outcome: Outcome, width: int) -> list[Line]:
 
 def verdict_line(outcome: Outcome) -> Line:
     """Return how it ended, and the next command."""
-    told = [Span(f"{outcome.status.value}: ", _STYLES[outcome.status]), Span(outcome.message)]
-    return line(*told, "; next: ", strong(outcome.next)) if outcome.next else line(*told)
+    ending = [Span(f"{outcome.status.value}: ", _STYLES[outcome.status]), Span(outcome.message)]
+    return line(*ending, "; next: ", strong(outcome.next)) if outcome.next else line(*ending)
 
 
-def trouble_line(told: str, next: str) -> Line:
+def trouble_line(trouble: str, next: str) -> Line:
     """Return what could not be done beside what was, and the next command."""
-    return line(Span(told, Style.BAD), "; then: ", strong(next))
+    return line(Span(trouble, Style.BAD), "; then: ", strong(next))
 
 
 def rollback_line(

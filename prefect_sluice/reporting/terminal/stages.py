@@ -30,9 +30,9 @@ def stage_lines(name: str, took: float, before: Work, after: Work, *, width: int
     """Return `✓ Build      1.2 s  2 to build, 16 reused`: `before` and `after` are the work as the stage got
     and left it. A long text, such as a commit's subject, goes on below."""
     mark = _MARKS[after.outcome.status if after.outcome else Status.DONE]
-    told = came_of_it(name, before, after)
+    outcome = came_of_it(name, before, after)
     head = (mark, f" {name.capitalize():<9}", faint(f"{seconds(took):>11}"), "  ")
-    first, *more = wrapped(told, width, indent=_TOLD_AT)
+    first, *more = wrapped(outcome, width, indent=_TOLD_AT)
     return [line(*head, *first[1:]), *more]
 
 
