@@ -13,21 +13,23 @@ if TYPE_CHECKING:
 FOLDER = SCREENSHOTS / "docs"
 """Where the browser test puts them, as they are in `docs/pictures` then."""
 
-PICTURES: Mapping[str, tuple[int, int, int, int]] = {
-    "deployments": (0, 0, 1300, 680),
-    "promote-form": (255, 0, 1045, 0),
-    "promote-dashboard": (255, 0, 620, 420),
-    "answer-form": (255, 0, 1045, 0),
+PICTURES: Mapping[str, tuple[int, int, int, int | str]] = {
+    "deployments": (0, 0, 1300, "table"),
+    "promote-form": (255, 0, 1045, "form"),
+    "promote-dashboard": (255, 130, 620, "[role=tabpanel]"),
+    "answer-form": (255, 0, 1045, "form"),
     "release-question": (380, 120, 540, 860),
-    "release-diff": (255, 0, 1045, 900),
-    "rollback-form": (255, 0, 1045, 0),
-    "status": (0, 0, 1300, 500),
+    "release-diff": (255, 130, 620, "svg[id^=mermaid]"),
+    "rollback-form": (255, 0, 1045, "form"),
+    "status": (0, 0, 1300, "main"),
 }
-"""The part of the page by the picture's name: from the left, from the top, width and height, in pixels. Height 0 is down to
-the end of the page's form: a form has another height with each field and each line below one."""
+"""The part of the page by the picture's name: from the left, from the top, width, and height in pixels, or what the picture ends
+below: the lowest element of the page that this selects. So nothing is cut when a form gets one more field, or a list a row."""
 _BELOW = 14
 
-_END_OF_FORM = "() => document.querySelector('form').getBoundingClientRect().bottom + window.scrollY"
+_END = """
+(what) => Math.max(...[...document.querySelectorAll(what)].map(it => it.getBoundingClientRect().bottom)) + window.scrollY
+"""
 
 _MARKS = """
 ([from, to, other, another]) => {
@@ -44,7 +46,8 @@ def take(page: Page, name: str) -> None:
         left, top, width, height = PICTURES[name]
         FOLDER.mkdir(parents=True, exist_ok=True)
         page.evaluate(_MARKS, "✅✔❌✘")
-        height = height or page.evaluate(_END_OF_FORM) + _BELOW
+        if isinstance(height, str):
+            height = page.evaluate(_END, height) + _BELOW - top
         page.screenshot(
             path=FOLDER / f"{name}.png",
             clip={"x": left, "y": top, "width": width, "height": height},
