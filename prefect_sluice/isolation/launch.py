@@ -1,7 +1,7 @@
 """The process between Sluice and a command of a change: it shuts the command in, waits for it, and ends all that it leaves.
 
-Its arguments are the sandbox as JSON, a descriptor and the command. To the descriptor it writes a line of JSON once the
-command is shut in, and one when all has ended.
+Its arguments are the sandbox as JSON, a descriptor, the number of the process that starts it, and the command. To the descriptor
+it writes a line of JSON once the command is shut in, and one when all has ended.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ CANNOT_START = 126
 
 def main(arguments: list[str]) -> int:
     """Run the command. Return 0: how it ended stands in the last line."""
-    sandbox, descriptor, *command = arguments
+    sandbox, descriptor, caller, *command = arguments
     answer = int(descriptor)
     os.set_inheritable(answer, False)
     signal.signal(signal.SIGTERM, _stop)
     if kernel.is_linux():
         kernel.prctl(kernel.CHILD_SUBREAPER, 1)
-        kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGTERM)
+        _end_with(int(caller), signal.SIGTERM)
     can_signal_all = landlock.scope_signals()
+    itself = os.getpid()
     command_process = os.fork()
     if command_process == 0:
-        _become(command, Sandbox.of(json.loads(sandbox)), answer)
+        _become(command, Sandbox.of(json.loads(sandbox)), answer, itself)
     code, left = None, 0
     try:
         _, status = os.waitpid(command_process, 0)
@@ -50,13 +51,20 @@ def _stop(*_: object) -> NoReturn:
     raise SystemExit(0)
 
 
-def _become(command: list[str], sandbox: Sandbox, answer: int) -> NoReturn:
+def _end_with(parent: int, order: signal.Signals) -> None:
+    """Have the kernel send this process `order` once its parent is gone. One that went before the kernel knew is not told of."""
+    kernel.prctl(kernel.PARENT_DEATH_SIGNAL, order)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), order)
+
+
+def _become(command: list[str], sandbox: Sandbox, answer: int, launcher: int) -> NoReturn:
     """Shut this process in and become the command. A sandbox that cannot be set up runs nothing."""
     try:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setpgid(0, 0)
         if kernel.is_linux():
-            kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
+            _end_with(launcher, signal.SIGKILL)
         protection = enter(sandbox)
         if sandbox.required and not protection.is_isolated:
             raise PermissionError(f"isolation is required, and this machine has none: {protection.why}")

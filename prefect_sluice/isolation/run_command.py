@@ -54,7 +54,7 @@ def run_command(
             launcher = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-c", LAUNCH, _PACKAGES),
-                    *(json.dumps(sandbox.document()), str(writing), *command),
+                    *(json.dumps(sandbox.document()), str(writing), str(os.getpid()), *command),
                 ],
                 cwd=folder,
                 env=variables,

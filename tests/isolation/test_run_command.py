@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -215,6 +216,29 @@ def test_it_ends_with_its_caller(caller: subprocess.Popen[str], order: signal.Si
     caller.send_signal(order)
     command.wait(20)
     assert not command.is_running()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent died")
+def test_nothing_is_started_for_a_caller_that_is_gone_already(tmp_path: Path) -> None:
+    """On a busy machine it may die before the process that it started can ask to be told."""
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as gone:
+        gone.wait()
+    sandbox = json.dumps(Sandbox(readable(), (*DEVICES, tmp_path)).document())
+    command = [sys.executable, "-S", "-c", f"open({str(tmp_path / 'ran')!r}, 'w')"]
+    reading, writing = os.pipe()
+    launch = [
+        sys.executable,
+        "-c",
+        "import sys; from prefect_sluice.isolation.launch import main; main(sys.argv[1:])",
+    ]
+    for caller in (gone.pid, os.getpid()):
+        assert not (tmp_path / "ran").exists()
+        subprocess.run(
+            [*launch, sandbox, str(writing), str(caller), *command], pass_fds=(writing,), check=True
+        )
+    assert (tmp_path / "ran").exists(), "for a caller that lives it is started"
+    os.close(reading)
+    os.close(writing)
 
 
 @needs_landlock
