@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from dbt_common.tests import enable_test_caching
 from hypothesis import HealthCheck, settings
 
 from prefect_sluice.runtime.process import QUIET
+from tests.warm import QUIET_COLLECTOR
 from tests.warm_commands import Commands, commands
 
 _FOREIGN = ("DBT_", "GIT_", "PREFECT_", "SLUICE_")
@@ -26,6 +28,7 @@ _OURS = "SLUICE_TEST_"
 _GIT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TEMPLATE_DIR": "",  # fourteen sample hooks in each repository, and in each copy of it
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.com",
     "GIT_COMMITTER_NAME": "Ada",
@@ -46,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_HOME] = tempfile.mkdtemp(prefix="sluice-tests-")
     home = Path(config.stash[_HOME])
     os.environ.update({**QUIET, **_GIT, **_few_certificates(home), "PREFECT_HOME": str(home)})
+    gc.set_threshold(*QUIET_COLLECTOR)
     enable_test_caching()  # dbt's own, of its own tests: the same macro's text is taken apart once in a process
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 

@@ -1,6 +1,6 @@
 """`sluice` and plain `dbt` as processes of their own, forked from one that has imported everything: none pays for imports.
 
-As this module is run, it is that process: it forks a child for each line of JSON, and answers with its exit code.
+As this module is run, it is that process: it forks a child for each line of JSON, and answers with its number and exit code.
 `Commands` is the test's side of it.
 """
 
@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -43,6 +44,7 @@ class Commands:
 
     process: subprocess.Popen[str]
     scratch: Path
+    numbers: Iterator[int] = field(default_factory=count)
 
     def sluice(self, *words: str | Path, folder: Path, environ: Mapping[str, str] | None = None) -> Ran:
         """Run a command of ours in a folder; `environ` is added to this process's variables."""
@@ -56,7 +58,9 @@ class Commands:
         self, program: str, words: tuple[str | Path, ...], folder: Path, environ: Mapping[str, str]
     ) -> Ran:
         out, err = self.scratch / "out", self.scratch / "err"
+        number = next(self.numbers)
         asked = {
+            "number": number,
             "program": program,
             "words": [str(word) for word in words],
             "folder": str(folder),
@@ -68,7 +72,9 @@ class Commands:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()
-        code = int(self.process.stdout.readline())
+        code, answered = 0, -1
+        while answered != number:  # a test that ran out of time did not wait for its answer
+            answered, code = map(int, self.process.stdout.readline().split())
         return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
 
 
@@ -135,16 +141,17 @@ def _done(program: str, words: list[str]) -> int:
 
 
 def _serve() -> None:
-    """Answer each line with the exit code of the command that it asks for."""
+    """Answer each line with its number, and the exit code of the command that it asks for."""
     end_with(os.getppid())
     warm(write)
     itself = os.getpid()
     for line in sys.stdin:
+        asked = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _child(json.loads(line), itself)
+            _child(asked, itself)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        print(asked["number"], os.waitstatus_to_exitcode(status), flush=True)
 
 
 if __name__ == "__main__":

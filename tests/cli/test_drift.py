@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dbt.cli.main import dbtRunner
 
 from prefect_sluice.monitoring.care import care_for
 from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run, git
 from tests.cli.test_doctor import repaired, sql
+from tests.warm import let_go
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("drift")]
 
@@ -33,8 +34,10 @@ def drifted(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(shared, folder, symlinks=True)
     customers = folder / "models" / "customers.sql"
     customers.write_text("{{ config(materialized='view') }} select 2 as id, 'Eve' as name\n")
-    command = [sys.executable, "-P", "-m", "dbt.cli.main", "run", "--target", "dev", "--profiles-dir", "."]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    with contextlib.chdir(folder):  # in this process, which has imported dbt already
+        answer = dbtRunner().invoke(["--quiet", "run", "--target", "dev", "--profiles-dir", "."])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+    assert answer.success, answer
+    let_go()
     git(folder, "checkout", "--", "models")
     git(folder, "clean", "-fdq")
     return folder

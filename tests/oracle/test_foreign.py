@@ -17,39 +17,51 @@ OF_THE_RUN = {"dbt_scd_id", "dbt_valid_from", "dbt_updated_at"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("plain-dbt")]
 
-TARGETS = {"dev": ("analytics/dev.duckdb", "dev"), "production": ("analytics/shop.duckdb", "production")}
+TARGETS = {"dev": "analytics/dev.duckdb", "production": "analytics/shop.duckdb"}
+"""dbt's targets, after which the environments are called, and the file of each."""
+
+
+@pytest.fixture(scope="module")
+def in_dev(warm_commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, released to dev. Read only."""
+    folder = tmp_path_factory.mktemp("in_dev") / "released"
+    _repository(folder)
+    _sluice(warm_commands, folder, "init")
+    _sluice(warm_commands, folder, "release", "--env", "dev")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def in_production(warm_commands: Commands, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project, released to production, which asks for a yes. Read only."""
+    folder = tmp_path_factory.mktemp("in_production") / "released"
+    _repository(folder)
+    _sluice(warm_commands, folder, "init")
+    _sluice(warm_commands, folder, "release", "--env", "production", also_fine=3)
+    _sluice(warm_commands, folder, "approve", "--as", "somebody else")
+    _sluice(warm_commands, folder, "release", "--env", "production")
+    return folder
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_unmodified_foreign_project_serves_what_a_plain_build_gives(
-    warm_commands: Commands, tmp_path: Path, target: str
+    warm_commands: Commands, request: pytest.FixtureRequest, tmp_path: Path, target: str
 ) -> None:
     """`sluice init && sluice release`, nothing else; table by table and type by type the same relations as dbt's own."""
-    file, environment = TARGETS[target]
-    plain, released = tmp_path / "plain", tmp_path / "released"
+    plain, released = tmp_path / "plain", request.getfixturevalue(f"in_{target}")
     shutil.copytree(FIXTURE, plain)
-    _repository(released)
-
     built = warm_commands.dbt("--quiet", "build", "--target", target, folder=plain / "analytics")
     assert built.code == 0, built
-    _sluice(warm_commands, released, "init")
-    _sluice(warm_commands, released, "release", "--env", environment, also_fine=3)
-    if target == "production":
-        _sluice(warm_commands, released, "approve", "--as", "somebody else")
-        _sluice(warm_commands, released, "release", "--env", environment)
-
-    expected, served = _relations(plain / file), _relations(released / file)
+    expected, served = _relations(plain / TARGETS[target]), _relations(released / TARGETS[target])
     assert sorted(served) == sorted(expected)
     for name in expected:
         assert served[name] == expected[name], name
 
 
-def test_releasing_it_again_builds_nothing(warm_commands: Commands, tmp_path: Path) -> None:
+def test_releasing_it_again_builds_nothing(warm_commands: Commands, in_dev: Path, tmp_path: Path) -> None:
     """What was served already is left alone: same generation, exit code 0."""
     released = tmp_path / "released"
-    _repository(released)
-    _sluice(warm_commands, released, "init")
-    _sluice(warm_commands, released, "release")
+    shutil.copytree(in_dev, released, symlinks=True)
     again = _sluice(warm_commands, released, "release")
     assert "generation 1" in again
     with duckdb.connect(str(released / "analytics" / "dev.duckdb"), read_only=True) as connection:
