@@ -38,21 +38,27 @@ class Wrong(AssertionError):
     """What is served is not what it should be; the message says how, and the steps that led there."""
 
 
+@dataclass(frozen=True, slots=True)
 class Player:
-    """The process that forks a child for each command."""
+    """The process that forks a child for each command. `planted` is the name of the one of `planted.FAULTS` that the children
+    have, if any."""
 
-    def __init__(self, fault: str = "") -> None:
-        """Start it; `fault` is the name of one of `planted.FAULTS` that it is to have."""
+    process: subprocess.Popen[str]
+    planted: str = ""
+
+    @classmethod
+    def started(cls, planted: str = "") -> Player:
+        """Start the process, which is warm after some ten seconds."""
         environ = {**os.environ, "PYTHONPATH": python_path()}
-        command = [sys.executable, str(Path(__file__).with_name("player.py")), *([fault] if fault else [])]
-        self._process = subprocess.Popen(
-            command,
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("player.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # Python complains of semaphores that a killed child left
             text=True,
             env=environ,
         )
+        return cls(process, planted)
 
     def sluice(self, folder: Path, cause: str, fault: str = "") -> dict[str, str]:
         """Run a command of ours in `folder`; it may die at a fault point."""
@@ -64,19 +70,19 @@ class Player:
 
     def close(self) -> None:
         """End it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
 
     def _ask(self, asked: Mapping[str, object]) -> dict[str, str]:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(asked) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        assert answer, f"the player ended with {self._process.wait()}: run tests/oracle/player.py by hand"
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps({**asked, "planted": self.planted}) + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        assert answer, f"the player ended with {self.process.wait()}: run tests/oracle/player.py by hand"
         return cast("dict[str, str]", json.loads(answer))
 
 

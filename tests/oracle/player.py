@@ -70,6 +70,8 @@ def child(line: str, answer: int, parent: int) -> None:
     end_with(parent)
     try:
         asked = json.loads(line)
+        if asked["planted"]:
+            import_module("planted").plant(asked["planted"])
         told = sluice(asked) if asked["who"] == "sluice" else plain(asked)
     except BaseException as error:
         told = {"status": "crashed", "message": f"{type(error).__name__}: {error}"}
@@ -98,6 +100,4 @@ def serve() -> None:
 if __name__ == "__main__":
     end_with(os.getppid())
     warm(write)
-    if sys.argv[1:]:
-        import_module("planted").plant(sys.argv[1])
     serve()

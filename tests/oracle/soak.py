@@ -28,7 +28,7 @@ def main() -> int:
     )
     chosen = parser.parse_args()
     os.environ.update(QUIET)
-    player, until, seed, bad = Player(chosen.fault), monotonic() + chosen.seconds, chosen.seed, 0
+    player, until, seed, bad = Player.started(chosen.fault), monotonic() + chosen.seconds, chosen.seed, 0
     try:
         while True:
             bad += not played(player, seed, chosen.steps, show=chosen.one, keep=chosen.keep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import random
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.oracle.served import Content, differences
 @pytest.fixture(scope="module")
 def player() -> Generator[Player]:
     """The process that forks a child for each command."""
-    player = Player()
+    player = Player.started()
     yield player
     player.close()
 
@@ -40,20 +41,17 @@ def test_after_each_step_what_is_served_is_what_dbt_gives(
 @pytest.mark.slow
 @pytest.mark.crash
 @pytest.mark.timeout(600)
+@pytest.mark.xdist_group("player")
 @pytest.mark.parametrize(
     ("fault", "seed", "steps", "found"),
     [("parents", 8, 2, "too many"), ("sources", 4, 1, "missing")],
 )
 def test_a_fault_that_is_planted_is_found(
-    tmp_path: Path, fault: str, seed: int, steps: int, found: str
+    player: Player, tmp_path: Path, fault: str, seed: int, steps: int, found: str
 ) -> None:
     """An engine that forgets parents, or new rows, is caught within two steps. `make soak ARGS="--fault columns"` has more."""
-    player = Player(fault)
-    try:
-        with pytest.raises(Wrong, match=found):
-            History(tmp_path / "history", seed, player).play(steps)
-    finally:
-        player.close()
+    with pytest.raises(Wrong, match=found):
+        History(tmp_path / "history", seed, replace(player, planted=fault)).play(steps)
 
 
 def test_each_fault_has_its_place_in_the_engine() -> None:
