@@ -31,7 +31,7 @@ from tests.prefect_api import client
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.xdist_group("prefect-ui"),
 ]
 
@@ -128,6 +128,7 @@ def test_a_day_in_the_prefect_ui(tmp_path: Path, capsys: pytest.CaptureFixture[s
             an_approver_says_no(prefect, story)
             an_engineer_releases_a_stranger_says_yes_and_an_approver(prefect, story)
             an_analyst_promotes_one_dashboard(prefect, story)
+            another_sees_what_a_promotion_would_do(prefect, story)
             on_call_goes_back(prefect, story)
             the_night_is_skipped(prefect)
             on_call_lifts_what_the_rollback_placed(prefect)
@@ -241,6 +242,25 @@ def an_analyst_promotes_one_dashboard(prefect: Prefect, story: Story) -> None:
     prefect.artifact("dashboard-prod")
     prefect.shot("promote-dashboard")
     assert (story.sales, story.customers) == ([30, 75, 120], [("Ann", 2), ("Ben", 1)])
+
+
+def another_sees_what_a_promotion_would_do(prefect: Prefect, story: Story) -> None:
+    """From the list of deployments, with the other dashboard chosen from the form's own list: what is built, what it is expected
+    to cost, and for whom. Nothing changes."""
+    with costs("see what a dashboard's promotion would do", column=3):
+        prefect.form("plan")
+        prefect.fill(What_would_be_done="promote", Report="Customers")
+        look = prefect.submit()
+    prefect.away()
+    planned = prefect.settled(look)
+    assert planned["name"] == "Planned", planned
+    assert "it reaches Customers. Nothing was changed" in planned["message"]
+    prefect.page.goto(f"{prefect.url}/v2/runs/flow-run/{look}")
+    prefect.artifact("plan-prod")
+    cost = re.compile(r"expected: about .* \(from \d+ builds?\), 2 rows")
+    expect(prefect.page.get_by_text(cost).first).to_be_visible()
+    prefect.shot("promote-plan")
+    assert story.customers == [("Ann", 2), ("Ben", 1)]
 
 
 def on_call_goes_back(prefect: Prefect, story: Story) -> None:
