@@ -31,7 +31,7 @@ from prefect_sluice.dbt.core.commands import Commands
 from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does, data_test
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.node import Name, Node, NodeKind
-from prefect_sluice.gates.base import BuildOutcome, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView, Subject, ask_gate
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
@@ -159,9 +159,10 @@ def compared(commands: Commands, repeat: int, views: Sequence[str] = ()) -> dict
         tests = tuple(data_test(manifest, uid, texts[uid], ()) for uid in uids)
         with duckdb.connect(str(commands.session.side), read_only=True) as connection:
             subject = Subject(
-                Path(), nodes, (), candidate=DuckReader(connection), built=BuildOutcome(tests=tests)
+                ReleaseView(Path(), nodes, ()),
+                candidate=CandidateView(reader=DuckReader(connection), built=BuildOutcome(tests=tests)),
             )
-            findings = DataTests().check(subject).findings
+            findings = ask_gate(DataTests(), subject).findings
         ours.update({finding.check: finding.verdict.name for finding in findings})
 
     texts = compiled()

@@ -17,7 +17,7 @@ from typing import ClassVar
 from prefect_sluice import config
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView
 
 
 class Settings(config.Gate):
@@ -30,12 +30,11 @@ class {kind}:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "{name}"
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.Gate]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView) -> GateReport:
         """Return one finding per node that changed."""
-        changed = [subject.nodes[uid] for uid in subject.changed if uid in subject.nodes]
+        changed = [release.nodes[uid] for uid in release.changed if uid in release.nodes]
         if not changed:
             return GateReport(self.id, not_applicable="nothing changed")
         return GateReport(self.id, tuple(_finding(node) for node in changed))
@@ -54,20 +53,19 @@ from pathlib import Path
 
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Verdict
-from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.base import ReleaseView
 from prefect_sluice.gates.{name}.gate import {kind}
 
 NODE = Node("model.shop.x", NodeKind.TABLE, Name("shop", "x"), "models/x.sql", "sql", ("shop", "x"), "0" * 8)
 
 
 def test_what_changed_is_looked_at() -> None:
-    gate: Gate = {kind}()
-    report = gate.check(Subject(Path(), {{NODE.unique_id: NODE}}, (NODE.unique_id,)))
+    report = {kind}().check(ReleaseView(Path(), {{NODE.unique_id: NODE}}, (NODE.unique_id,)))
     assert report.verdict is Verdict.INCONCLUSIVE
 
 
 def test_without_a_change_there_is_nothing_to_look_at() -> None:
-    assert {kind}().check(Subject(Path(), {{}}, ())).not_applicable == "nothing changed"
+    assert {kind}().check(ReleaseView(Path(), {{}}, ())).not_applicable == "nothing changed"
 '''
 PAGE = """# {name}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from inspect import signature
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.diff.relation import RelationDiff
@@ -27,14 +27,6 @@ from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.engines import ASSUMED
-
-
-class Needs(IntEnum):
-    """What a gate looks at, in the order in which it comes to exist; a gate runs as soon as it can."""
-
-    SOURCES = 0
-    CANDIDATE = 1
-    CANDIDATE_AND_LIVE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,86 +94,34 @@ def _nowhere() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """The one thing under judgment. What a stage cannot know yet is empty.
+class ReleaseView:
+    """What is to be released, and where to. What is not known is empty.
 
     `project` is the dbt project's root folder in a clean checkout of the release, `working_directory` the folder there in which
-    dbt runs (None: the project's); `nodes` all nodes by unique
-    id; `changed` the unique ids that this plan builds or carries over, in build order; `edited` those whose own text
-    changed (a subset), formatting and comments apart; `rewritten` those of the project whose file is not byte for byte that of
-    the release that serves; `touched` the repository's files that differ from that release (nothing serves: all
-    of them). `former` tells what such files were there, line by line (of a first release: all is as it was).
-    `candidate` reads the candidate: `candidate_relations` maps unique id to its relation as quoted SQL,
-    `live_relations` likewise for what is served now, readable through the same reader, `standing` for what is served and
-    stays as it is. All are empty for SOURCES.
-
-    `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan that they come of (None: not
-    known); both are empty for SOURCES.
+    dbt runs (None: the project's); `nodes` all nodes by unique id; `changed` the unique ids that this plan builds or carries
+    over, in build order; `edited` those whose own text changed (a subset), formatting and comments apart; `rewritten` those of
+    the project whose file is not byte for byte that of the release that serves; `touched` the repository's files that differ
+    from that release (nothing serves: all of them). `former` tells what such files were there, line by line (of a first
+    release: all is as it was).
 
     `catalog` is the name of the served database, `dialect` sqlglot's name of its SQL: `warehouse.engines.functions` of it has
     every expression that differs by engine.
-
-    `declared` is what the project declares beside its relations, `declared_before` the same of the release that serves now
-    (None: nothing serves, or it is not known). `earlier` writes a checkout of that release and returns its project's folder
-    (None: nothing serves). `apart` does so for this release, in a folder in which a gate may run the project's own code.
-    `conditions` compares what the release is built under with the environment that it served in before; a text says why
-    there is nothing to compare. `unit_tests` has dbt run its unit tests; asked once. `without_rows` has dbt build nodes of
-    `changed` without rows, in a database that is thrown away, and returns its answers for them and for what they need; empty
-    where it cannot. `built` is what dbt said of the build.
-
-    `expected` reads what the commits of this release declare that they change in the data. `moved` are the sources whose data
-    is not what the live relation was built from, by unique id: there a difference holds new data, too. `same_code` are nodes
-    whose live relation was built by this very code, and from what the same code built: there it holds nothing else.
-    `baseline_relations` are what the code that serves makes of today's data, where sources moved under a change that declares
-    what it does; `no_baseline` says why there are none.
-
-    `compared` is what the gate `diff` found, by unique id; it writes it down for those that are asked after it.
-
-    `variables` are the environment variables that a process which a gate starts may see, `readable` the files and folders
-    outside of the checkout that it may read, since `source.include` names them, `vars` the dbt variables that
-    sluice.yml gives. `memory` and `history` are the
-    gate's own; None where nothing is kept (`sluice lint` in a working tree).
     """
 
     project: Path
     nodes: Mapping[str, Node]
     changed: tuple[str, ...]
     edited: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
     touched: tuple[str, ...] = ()
     former: Former = all_new
     working_directory: Path | None = None
-    candidate: Reader | None = None
-    candidate_relations: Mapping[str, str] = field(default_factory=dict[str, str])
-    live_relations: Mapping[str, str] = field(default_factory=dict[str, str])
-    served: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
-    noted: NotesBefore | None = None
-    catalog: str = ""
-    dialect: str = ASSUMED
-    standing: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: str = ""
     cause: Cause = Cause.RELEASE
     plan: Plan | None = None
     change: Change | None = None
-    declared: Declarations = field(default_factory=Declarations)
-    declared_before: Declarations | None = None
-    earlier: Callable[[], Path | None] = _nothing
-    apart: Callable[[], Path | None] = _nothing
-    expected: Callable[[], CommitDeclarations] = _nothing_said
-    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    same_code: frozenset[str] = frozenset()
-    baseline_relations: Mapping[str, str] = field(default_factory=dict[str, str])
-    no_baseline: str = ""
-    unit_tests: Callable[[], UnitResults] = _no_unit_tests
-    without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
-    built: BuildOutcome = field(default_factory=BuildOutcome)
-    conditions: Callable[[], ConditionsBefore | str] = _nowhere
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    readable: tuple[Path, ...] = ()
-    vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    rewritten: tuple[str, ...] = ()
-    compared: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])
-    memory: Memory | None = None
-    history: History | None = None
+    catalog: str = ""
+    dialect: str = ASSUMED
 
     @property
     def root(self) -> Path:
@@ -189,19 +129,134 @@ class Subject:
         return self.change.root(self.project) if self.change else self.project
 
 
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """What was built, and what is served beside it.
+
+    `reader` reads the candidate (None: none was built, and nothing that is served stays): `relations` maps unique id to its
+    relation as quoted SQL, `live` likewise for what is served now, readable through the same reader, `standing` for what is
+    served and stays as it is. `served` are the pointers of what is served now, by unique id, and `noted` the notes of the plan
+    that they come of (None: not known). `built` is what dbt said of the build.
+
+    `moved` are the sources whose data is not what the live relation was built from, by unique id: there a difference holds new
+    data, too. `same_code` are nodes whose live relation was built by this very code, and from what the same code built: there
+    it holds nothing else. `baseline` are the relations that the code that serves makes of today's data, where sources moved
+    under a change that declares what it does; `no_baseline` says why there are none.
+
+    `compared` is what the gate `diff` found, by unique id; it writes it down for those that are asked after it.
+    """
+
+    reader: Reader | None = None
+    relations: Mapping[str, str] = field(default_factory=dict[str, str])
+    live: Mapping[str, str] = field(default_factory=dict[str, str])
+    standing: Mapping[str, str] = field(default_factory=dict[str, str])
+    served: Mapping[str, Pointer] = field(default_factory=dict[str, Pointer])
+    noted: NotesBefore | None = None
+    built: BuildOutcome = field(default_factory=BuildOutcome)
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    same_code: frozenset[str] = frozenset()
+    baseline: Mapping[str, str] = field(default_factory=dict[str, str])
+    no_baseline: str = ""
+    compared: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])
+
+
+@dataclass(frozen=True, slots=True)
+class DeclarationsView:
+    """What people declare. `now` is what the project declares beside its relations, `before` the same of the release that serves
+    (None: nothing serves, or it is not known); `expected` reads what the commits of this release declare that they change in
+    the data."""
+
+    now: Declarations = field(default_factory=Declarations)
+    before: Declarations | None = None
+    expected: Callable[[], CommitDeclarations] = _nothing_said
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsView:
+    """What a gate may work with.
+
+    `memory` and `history` are the gate's own; None where nothing is kept (`sluice lint` in a working tree). `variables` are the
+    environment variables that a process which a gate starts may see, `readable` the files and folders outside of the checkout
+    that it may read, since `source.include` names them, `vars` the dbt variables that sluice.yml gives.
+
+    `earlier` writes a checkout of the release that serves and returns its project's folder (None: nothing serves); `apart` does
+    so for this release, in a folder in which a gate may run the project's own code. `unit_tests` has dbt run its unit tests;
+    asked once. `without_rows` has dbt build nodes that changed without rows, in a database that is thrown away, and returns its
+    answers for them and for what they need; empty where it cannot. `conditions` compares what the release is built under with
+    the environment that it served in before; a text says why there is nothing to compare.
+    """
+
+    memory: Memory | None = None
+    history: History | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    readable: tuple[Path, ...] = ()
+    vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    earlier: Callable[[], Path | None] = _nothing
+    apart: Callable[[], Path | None] = _nothing
+    unit_tests: Callable[[], UnitResults] = _no_unit_tests
+    without_rows: Callable[[Sequence[str]], Sequence[NodeResult]] = _not_built
+    conditions: Callable[[], ConditionsBefore | str] = _nowhere
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The one thing under judgment, in four views. No gate is given it: each is given the views that it asks for."""
+
+    release: ReleaseView
+    candidate: CandidateView = field(default_factory=CandidateView)
+    declarations: DeclarationsView = field(default_factory=DeclarationsView)
+    tools: ToolsView = field(default_factory=ToolsView)
+
+
+VIEWS: Mapping[str, type[object]] = {
+    "release": ReleaseView,
+    "candidate": CandidateView,
+    "declarations": DeclarationsView,
+    "tools": ToolsView,
+}
+"""The views of a subject, by the name of the parameter that asks for one."""
+
+
 class Gate(Protocol):
-    """Looks at a subject and reports. It changes nothing, and can be asked again.
+    """Looks at views of a subject and reports. It changes nothing, and can be asked again.
 
     `id` is the gate's one name in code, configuration, ledger and docs. A gate is made from its settings alone, an object
     of its own `Settings` (a `config.Gate` with the keys that it takes beyond those of every gate). A check that breaks or
     cannot tell is a finding (ERRORED, INCONCLUSIVE), not an exception; `gates.run` turns what escapes into ERRORED all the
     same.
+
+    The parameters of `check` declare what the gate needs: each is named as one of VIEWS. It is given these and no other. One
+    that asks for `candidate` is asked in Stage, any other in Test.
     """
 
     id: ClassVar[str]
-    needs: ClassVar[Needs]
     Settings: ClassVar[type[Settings]]
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, *args: Any, **views: Any) -> GateReport:
         """Return the findings; `not_applicable` when there is nothing it could look at."""
         ...
+
+
+def views(gate: Gate | type[Gate]) -> tuple[str, ...]:
+    """Return the names of the views that a gate asks for."""
+    return tuple(name for name in signature(gate.check).parameters if name != "self")
+
+
+def ask_gate(gate: Gate, subject: Subject) -> GateReport:
+    """Give a gate the views that it asks for, and return its report. Raises what the gate raises."""
+    return gate.check(**{view: getattr(subject, view) for view in views(gate)})
+
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is here
+
+    def __getattr__(name: str) -> object:
+        if name == "Needs":  # of gates written before there were views
+            raise ImportError(f"there is no Needs any more: {AUTHORS}")
+        raise AttributeError(f"module 'prefect_sluice.gates' has no attribute {name!r}")
+
+
+AUTHORS = (
+    "name the views that its check reads as its parameters (release, candidate, declarations, tools), in place of subject and "
+    "needs: docs/gates, a gate of your own"
+)
+"""What the author of a gate that asks for something else is to do."""

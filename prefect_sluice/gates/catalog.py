@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from prefect_sluice import config
 from prefect_sluice.config.key_problems import in_words, unknown_key
 from prefect_sluice.domain.errors import ConfigInvalid
-from prefect_sluice.gates.base import Gate, Needs
+from prefect_sluice.gates.base import AUTHORS, VIEWS, Gate, views
 
 GROUP = "prefect_sluice.gates"
 """The entry-point group by which a package adds gates: `id = "module:Class"`."""
@@ -71,23 +71,27 @@ def _theirs(ours: Collection[str]) -> Mapping[str, type[Gate]]:
         except Exception as error:
             told = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
             raise ConfigInvalid(f"gate {point.name!r} cannot be loaded ({told})", where, fix) from error
-        missing = [name for name in ("id", "needs", "Settings", "check") if not hasattr(gate, name)]
+        missing = [name for name in ("id", "Settings", "check") if not hasattr(gate, name)]
         if missing or gate.id != point.name:
             wrong = f"has no {missing[0]!r}" if missing else f"calls itself {gate.id!r}"
             raise ConfigInvalid(f"gate {point.name!r} {wrong}", where, fix)
+        strange = [name for name in views(gate) if name not in VIEWS]
+        if strange:
+            raise ConfigInvalid(f"the check of gate {point.name!r} asks for {strange[0]!r}", where, AUTHORS)
         found[point.name] = cast(type[Gate], gate)
     return found
 
 
-def make_gates(settings: Mapping[str, config.GateSettings], needs: Collection[Needs]) -> tuple[Gate, ...]:
-    """Return the gates that look at one of `needs`, made from their settings, in the order in which they are asked.
+def make_gates(settings: Mapping[str, config.GateSettings], *, of_candidate: bool) -> tuple[Gate, ...]:
+    """Return the gates that look at a candidate, or those that do not, made from their settings, in the order in which they
+    are asked.
 
     Raises ConfigInvalid for settings that a gate does not take.
     """
     return tuple(
         gate(_own(name, gate, settings.get(name)))  # pyright: ignore[reportCallIssue]  # a Protocol has no constructor
         for name, gate in gate_classes().items()
-        if gate.needs in needs
+        if ("candidate" in views(gate)) is of_candidate
     )
 
 

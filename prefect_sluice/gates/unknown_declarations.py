@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import DeclarationsView, ReleaseView
 
 
-def undeclared(gate: str, subject: Subject, untold: str = "") -> Iterator[Finding]:
+def undeclared(
+    gate: str, release: ReleaseView, declarations: DeclarationsView, untold: str = ""
+) -> Iterator[Finding]:
     """Yield an INCONCLUSIVE finding of the gate if a release serves whose declarations are not known, with `untold`: what
     cannot be told therefore. A first release has nothing to be compared with, and gets none.
     """
-    release = subject.plan.base_release if subject.plan is not None else ""
-    if subject.declared_before is not None or not release:
+    served = release.plan.base_release if release.plan is not None else ""
+    if declarations.before is not None or not served:
         return
-    summary = f"nothing is known of what release {release[:7]}, which serves, declared"
+    summary = f"nothing is known of what release {served[:7]}, which serves, declared"
     yield Finding(
         gate,
         "before",

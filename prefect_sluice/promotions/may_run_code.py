@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prefect_sluice import gates
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.release import Release
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, ReleaseView, Subject, ToolsView
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions.gate_memory import remembering
@@ -45,7 +45,7 @@ def refusing(
     plan = Plan(
         environment.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {})
     )
-    subject = Subject(
+    view = ReleaseView(
         session.project,
         project().nodes,
         (),
@@ -54,12 +54,13 @@ def refusing(
         environment=environment.name,
         plan=plan,
         change=release.change,
-        declared=code,
         working_directory=session.cwd,
     )
+    subject = Subject(view, declarations=DeclarationsView(code))
     policy = workspace.settings.gates
-    judging = [gate for gate in gates.make_gates(policy, (Needs.SOURCES,)) if gate.id in gates.PERMIT]
+    judging = [gate for gate in gates.make_gates(policy, of_candidate=False) if gate.id in gates.PERMIT]
     reports = [
-        gates.run(gate, replace(subject, memory=remembering(workspace, gate.id)), policy) for gate in judging
+        gates.run(gate, replace(subject, tools=ToolsView(memory=remembering(workspace, gate.id))), policy)
+        for gate in judging
     ]
     return gates.refusals(reports, policy)

@@ -12,7 +12,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import NodeKind, ancestors
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Needs, UnitResults
+from prefect_sluice.gates.base import UnitResults
 from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.load_project import LoadedProject, load
@@ -59,14 +59,15 @@ def _run_gates(
     assert work.release is not None
     loaded = load(workspace, environment, work.release)
     known = ask_gates.subject(workspace, environment, loaded, work.release, plan)
-    known = replace(
-        known,
+    tools = replace(
+        known.tools,
         unit_tests=partial(_unit_tests, workspace, environment, loaded, plan),
         without_rows=partial(_without_rows, workspace, environment, loaded, plan),
     )
     # A refresh has the code that passed these gates already.
-    needs = () if work.request.cause.renews else (Needs.SOURCES,)
-    reports = ask_gates.ask(gates.make_gates(workspace.settings.gates, needs), known, workspace)
+    renews = work.request.cause.renews
+    asked = () if renews else gates.make_gates(workspace.settings.gates, of_candidate=False)
+    reports = ask_gates.ask(asked, replace(known, tools=tools), workspace)
     keep_reports(workspace, promotion_of(work), STAGE, reports)
     return reports
 

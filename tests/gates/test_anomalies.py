@@ -17,7 +17,16 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.anomalies.gate import Anomalies, Settings
 from prefect_sluice.gates.anomalies.measure import RelationNumbers, profile, time_column
-from prefect_sluice.gates.base import Gate, Needs, PastMeasure, Subject
+from prefect_sluice.gates.base import (
+    CandidateView,
+    Gate,
+    PastMeasure,
+    ReleaseView,
+    Subject,
+    ToolsView,
+    ask_gate,
+    views,
+)
 from prefect_sluice.warehouse.base import Column
 from prefect_sluice.warehouse.duckdb.functions import DUCKDB
 from tests.gates.duck import DuckReader
@@ -79,16 +88,11 @@ class Nights:
 
     def ask(self, cause: Cause = Cause.REFRESH, **settings: Any) -> GateReport:
         subject = Subject(
-            Path(),
-            {UID: self.node},
-            (UID,),
-            candidate=self.duck,
-            candidate_relations={UID: "t"},
-            live_relations={UID: "live"},
-            cause=cause,
-            history=self,
+            ReleaseView(Path(), {UID: self.node}, (UID,), cause=cause),
+            candidate=CandidateView(reader=self.duck, relations={UID: "t"}, live={UID: "live"}),
+            tools=ToolsView(history=self),
         )
-        return Anomalies(Settings(**settings), now=lambda: self.now).check(subject)
+        return ask_gate(Anomalies(Settings(**settings), now=lambda: self.now), subject)
 
     def serve(self, report: GateReport) -> None:
         self.kept.insert(0, (self.now, {(item.subject, item.metric): item.value for item in report.measures}))
@@ -115,7 +119,7 @@ def checks(report: GateReport) -> set[str]:
 
 def test_is_a_gate() -> None:
     gate: Gate = Anomalies()
-    assert (gate.id, gate.needs) == ("anomalies", Needs.CANDIDATE_AND_LIVE)
+    assert (gate.id, views(gate)) == ("anomalies", ("release", "candidate", "tools"))
 
 
 def test_only_a_refresh_is_looked_at() -> None:
@@ -237,9 +241,11 @@ def test_a_relation_that_was_not_built_or_cannot_be_read_never_passes(nights: Ni
     nights.duck.connection.execute("drop table t")
     assert only(nights.ask()).verdict is Verdict.ERRORED
     subject = Subject(
-        Path(), {UID: NODE}, (UID,), candidate=nights.duck, live_relations={UID: "live"}, cause=Cause.REFRESH, history=nights
-    )  # fmt: skip
-    assert only(Anomalies().check(subject)).verdict is Verdict.INCONCLUSIVE
+        ReleaseView(Path(), {UID: NODE}, (UID,), cause=Cause.REFRESH),
+        candidate=CandidateView(reader=nights.duck, live={UID: "live"}),
+        tools=ToolsView(history=nights),
+    )
+    assert only(ask_gate(Anomalies(), subject)).verdict is Verdict.INCONCLUSIVE
 
 
 def test_it_does_not_apply_where_an_engine_cannot_be_measured(nights: Nights) -> None:

@@ -15,11 +15,21 @@ from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Measure, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject
+from prefect_sluice.gates.base import (
+    BuildOutcome,
+    CandidateView,
+    Gate,
+    ReleaseView,
+    Subject,
+    ToolsView,
+    ask_gate,
+    views,
+)
 from prefect_sluice.gates.budget.gate import Budget, Settings, parse_bytes
 from prefect_sluice.gates.catalog import checked
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Told
+from tests.gates.views import but
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 UID = "model.flights.t"
@@ -43,19 +53,19 @@ def subject(
     if live is not None:
         connection.execute(f"create table was as select * from range({live})")
     return Subject(
-        Path(),
-        {UID: NODE},
-        (UID,),
-        candidate=DuckReader(connection),
-        candidate_relations={UID: "t"},
-        live_relations={} if live is None else {UID: "was"},
-        built=BuildOutcome((built(seconds),)),
-        history=Told({(UID, metric): values for metric, values in (past or {}).items()}),
+        ReleaseView(Path(), {UID: NODE}, (UID,)),
+        candidate=CandidateView(
+            reader=DuckReader(connection),
+            relations={UID: "t"},
+            live={} if live is None else {UID: "was"},
+            built=BuildOutcome((built(seconds),)),
+        ),
+        tools=ToolsView(history=Told({(UID, metric): values for metric, values in (past or {}).items()})),
     )
 
 
 def check(asked: Subject, **settings: Any) -> GateReport:
-    return Budget(Settings(**settings)).check(asked)
+    return ask_gate(Budget(Settings(**settings)), asked)
 
 
 def said(report: GateReport) -> list[tuple[str, Verdict, str]]:
@@ -64,7 +74,7 @@ def said(report: GateReport) -> list[tuple[str, Verdict, str]]:
 
 def test_is_a_gate() -> None:
     gate: Gate = Budget()
-    assert (gate.id, gate.needs) == ("budget", Needs.CANDIDATE)
+    assert (gate.id, views(gate)) == ("budget", ("release", "candidate", "tools"))
 
 
 def test_without_history_it_measures_and_does_not_apply() -> None:
@@ -147,18 +157,18 @@ def test_a_limit_for_no_model_could_not_be_checked() -> None:
 
 
 def test_what_was_taken_over_has_no_seconds_of_its_own() -> None:
-    taken = replace(subject(), built=BuildOutcome((built(0.0),), taken=1))
+    taken = but(subject(), built=BuildOutcome((built(0.0),), taken=1))
     assert {measure.metric for measure in check(taken).measures} == {"rows", "bytes"}
 
 
 def test_what_cannot_be_read_is_an_error_and_the_rest_is_judged() -> None:
     asked = subject(past={"rows": [5000] * 3})
     gone = "model.flights.gone"
-    asked = replace(
+    asked = but(
         asked,
-        nodes={**asked.nodes, gone: replace(NODE, unique_id=gone)},
+        nodes={**asked.release.nodes, gone: replace(NODE, unique_id=gone)},
         changed=(UID, gone),
-        candidate_relations={UID: "t", gone: '"no such"'},
+        relations={UID: "t", gone: '"no such"'},
     )
     report = check(asked)
     assert [(finding.check, finding.verdict) for finding in report.findings] == [
@@ -170,15 +180,15 @@ def test_what_cannot_be_read_is_an_error_and_the_rest_is_judged() -> None:
 def test_many_relations_are_counted_in_one_query() -> None:
     asked = subject()
     uids = [f"model.flights.t{n}" for n in range(150)]
-    asked = replace(
+    asked = but(
         asked,
         nodes={uid: replace(NODE, unique_id=uid) for uid in uids},
         changed=tuple(uids),
-        candidate_relations=dict.fromkeys(uids, "t"),
+        relations=dict.fromkeys(uids, "t"),
     )
     assert len(check(asked).measures) == 300
-    assert isinstance(asked.candidate, DuckReader)
-    assert len([sql for sql in asked.candidate.asked if "count(*)" in sql]) == 1
+    assert isinstance(asked.candidate.reader, DuckReader)
+    assert len([sql for sql in asked.candidate.reader.asked if "count(*)" in sql]) == 1
 
 
 def test_bytes_are_those_on_disk(tmp_path: Path) -> None:
@@ -189,12 +199,14 @@ def test_bytes_are_those_on_disk(tmp_path: Path) -> None:
         connection.execute("checkpoint")
         view = "model.flights.v"
         asked = Subject(
-            Path(),
-            {UID: NODE, view: replace(NODE, unique_id=view, kind=NodeKind.VIEW)},
-            (UID, view),
-            candidate=DuckReader(connection),
-            candidate_relations={UID: '"side"."my marts"."a b"', view: '"side"."main"."v"'},
-            history=Told({(UID, "bytes"): [1e6] * 3}),
+            ReleaseView(
+                Path(), {UID: NODE, view: replace(NODE, unique_id=view, kind=NodeKind.VIEW)}, (UID, view)
+            ),
+            candidate=CandidateView(
+                reader=DuckReader(connection),
+                relations={UID: '"side"."my marts"."a b"', view: '"side"."main"."v"'},
+            ),
+            tools=ToolsView(history=Told({(UID, "bytes"): [1e6] * 3})),
         )
         report = check(asked, max_bytes_ratio=2, max_rows_ratio=2)
         found = {(item.subject, item.metric): item.value for item in report.measures}

@@ -12,8 +12,9 @@ import pytest
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, Gate, ReleaseView, Subject, ask_gate, views
 from prefect_sluice.gates.build.gate import Build, first_line
+from tests.gates.views import but
 
 
 def result(
@@ -30,8 +31,14 @@ def check(
 ) -> GateReport:
     made = tuple(f"model.shop.{name}" for name in changed)
     gate: Gate = Build()
-    assert (gate.id, gate.needs) == ("build", Needs.CANDIDATE)
-    return gate.check(Subject(Path(), {}, made, built=BuildOutcome(results, notes or {}, reused=7)))
+    assert (gate.id, views(gate)) == ("build", ("release", "candidate"))
+    return ask_gate(
+        gate,
+        Subject(
+            ReleaseView(Path(), {}, made),
+            candidate=CandidateView(built=BuildOutcome(results, notes or {}, reused=7)),
+        ),
+    )
 
 
 def only(report: GateReport) -> Finding:
@@ -138,16 +145,17 @@ def test_a_file_that_is_missed_and_lies_where_dbt_was_called_names_the_setting(t
         result("a", "error", missed.replace("x.", "y.")),
     )
     asked = Subject(
-        tmp_path / "dbt", {}, ("model.shop.a",), built=BuildOutcome(results, {}, reused=0), change=change
+        ReleaseView(tmp_path / "dbt", {}, ("model.shop.a",), change=change),
+        candidate=CandidateView(built=BuildOutcome(results, {}, reused=0)),
     )
-    fixes = {item.subject: item.fix for item in Build().check(asked).findings}
+    fixes = {item.subject: item.fix for item in ask_gate(Build(), asked).findings}
     assert fixes == {
         "operation.shop.start": "./dbt/seeds/x.csv is there from .. on: name the folder in which dbt is called in sluice.yml,"
         " working_directory",
         "model.shop.a": "",
     }
-    moved = replace(asked, working_directory=tmp_path)
-    assert {item.fix for item in Build().check(moved).findings} == {""}
+    moved = but(asked, working_directory=tmp_path)
+    assert {item.fix for item in ask_gate(Build(), moved).findings} == {""}
 
 
 def test_the_results_of_tests_are_not_looked_at() -> None:

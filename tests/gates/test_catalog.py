@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from pathlib import Path
 
@@ -10,13 +11,13 @@ import pytest
 from prefect_sluice.config import GateSettings as Own
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates import catalog
-from prefect_sluice.gates.base import Needs
+from prefect_sluice.gates.base import views
 from prefect_sluice.gates.project_tests.gate import ProjectTests
 
 THEIRS = """
 from typing import ClassVar
 from prefect_sluice import config
-from prefect_sluice.gates.base import Needs
+from prefect_sluice.gates.base import DeclarationsView
 from prefect_sluice.domain.verdict import GateReport
 
 
@@ -26,13 +27,12 @@ class Settings(config.Gate):
 
 class Owners:
     id = "owners"
-    needs = Needs.SOURCES
     Settings = Settings
 
     def __init__(self, settings):
         self.settings = settings
 
-    def check(self, subject):
+    def check(self, declarations: DeclarationsView):
         return GateReport(self.id, not_applicable=", ".join(self.settings.teams))
 """
 
@@ -61,17 +61,18 @@ def test_every_gate_bears_the_name_it_is_listed_by() -> None:
 
 
 def test_a_gate_has_the_defaults_of_its_own_settings() -> None:
-    asked = catalog.make_gates({"project_tests": Own(on="warn")}, [Needs.SOURCES])
+    asked = catalog.make_gates({"project_tests": Own(on="warn")}, of_candidate=False)
     (tests,) = [gate for gate in asked if isinstance(gate, ProjectTests)]
     assert tests.settings.timeout == ProjectTests.Settings().timeout
     assert tests.settings.on == "warn"
 
 
 def test_gates_are_asked_by_what_they_need() -> None:
-    early = catalog.make_gates({}, [Needs.SOURCES])
-    late = catalog.make_gates({}, [Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE])
+    early = catalog.make_gates({}, of_candidate=False)
+    late = catalog.make_gates({}, of_candidate=True)
     assert [gate.id for gate in early] + [gate.id for gate in late] == list(catalog.GATES)
-    assert {gate.needs for gate in early} == {Needs.SOURCES}
+    assert all("candidate" in views(gate) for gate in late)
+    assert not any("candidate" in views(gate) for gate in early)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_an_installed_package_adds_gates_and_their_settings(install: Path) -> No
     assert list(catalog.gate_classes()) == [*catalog.GATES, "owners"]
     own = Own.model_validate({"teams": ["web", "ops"]})
     catalog.checked({"owners": own}, "sluice.yml")
-    assert catalog.make_gates({"owners": own}, [Needs.SOURCES])[-1].id == "owners"
+    assert catalog.make_gates({"owners": own}, of_candidate=False)[-1].id == "owners"
     with pytest.raises(ConfigInvalid, match=r"did you mean 'teams'"):
         catalog.checked({"owners": Own.model_validate({"team": ["web"]})}, "sluice.yml")
 
@@ -112,3 +113,29 @@ def test_a_package_that_is_wrong_is_named(install: Path, points: str, said: str)
     package(install, points)
     with pytest.raises(ConfigInvalid, match=said):
         catalog.gate_classes()
+
+
+_GONE = r"\(ImportError: there is no Needs any more: "
+
+
+@pytest.mark.parametrize(
+    ("module", "face", "said"),
+    [
+        ("of_base", "from prefect_sluice.gates.base import Needs", f"cannot be loaded {_GONE}"),
+        ("of_gates", "from prefect_sluice.gates import Needs", f"cannot be loaded {_GONE}"),
+        ("of_neither", "", r"asks for 'subject'.*"),
+    ],
+)
+def test_a_gate_of_before_there_were_views_is_told_what_to_change(
+    install: Path, module: str, face: str, said: str
+) -> None:
+    old = f"{face}\n{THEIRS}".replace("self, declarations:", "self, subject:")
+    package(install, f"owners = {module}:Owners", old, module)
+    with pytest.raises(ConfigInvalid) as refused:
+        catalog.gate_classes()
+    told = str(refused.value)
+    assert re.search(
+        said + r"name the views that its check reads as its parameters \(release, candidate, ", told
+    )
+    assert f"installed by {module}" in told
+    assert "\n" not in told

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,14 @@ from prefect_sluice.contracts.load import load_schema, project_modules
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import CandidateView, Gate, ReleaseView, Subject, ask_gate, views
 from prefect_sluice.gates.contracts.gate import Contracts
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
+from tests.gates.views import but
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 INCONCLUSIVE, ERRORED = Verdict.INCONCLUSIVE, Verdict.ERRORED
@@ -62,9 +62,10 @@ def reader(rows: str = ROWS, relation: str = "t") -> DuckReader:
 def judge(folder: Path, duck: DuckReader, *nodes: Node, relation: str = "t") -> GateReport:
     known = {each.unique_id: each for each in nodes or (node(),)}
     subject = Subject(
-        folder, known, tuple(known), candidate=duck, candidate_relations=dict.fromkeys(known, relation)
+        ReleaseView(folder, known, tuple(known)),
+        candidate=CandidateView(reader=duck, relations=dict.fromkeys(known, relation)),
     )
-    return Contracts().check(subject)
+    return ask_gate(Contracts(), subject)
 
 
 def only(report: GateReport, check: str) -> Finding:
@@ -82,7 +83,7 @@ def leaves_nothing_behind() -> Iterator[None]:
 
 def test_is_a_gate() -> None:
     gate: Gate = Contracts()
-    assert (gate.id, gate.needs) == ("contracts", Needs.CANDIDATE)
+    assert (gate.id, views(gate)) == ("contracts", ("release", "candidate", "tools"))
 
 
 # check body -> (finding.check, verdict, observed, a part of the summary)
@@ -244,9 +245,10 @@ def test_a_contract_that_changed_is_held_against_what_stays(tmp_path: Path) -> N
             "pa.typing.dt.Int32", "__import__('ibis').dtype('int32')"))  # fmt: skip
         standing = {node().unique_id: "t"}
         subject = Subject(
-            tmp_path, {node().unique_id: node()}, (), candidate=duck, standing=standing, plan=plan
+            ReleaseView(tmp_path, {node().unique_id: node()}, (), plan=plan),
+            candidate=CandidateView(reader=duck, standing=standing),
         )
-        return Contracts().check(replace(subject, memory=kept))
+        return ask_gate(Contracts(), but(subject, memory=kept))
 
     assert ask(3).verdict is PASSED
     assert ask(3).not_applicable == "no changed model has a contract, and no contract changed"
@@ -504,8 +506,11 @@ def test_a_relation_that_cannot_be_read(tmp_path: Path) -> None:
     [finding] = judge(folder, reader(), relation="nowhere").findings
     assert finding.verdict is ERRORED
     assert "cannot be read" in finding.summary
-    subject = Subject(folder, {node().unique_id: node()}, (node().unique_id,), candidate=reader())
-    assert Contracts().check(subject).verdict is ERRORED
+    subject = Subject(
+        ReleaseView(folder, {node().unique_id: node()}, (node().unique_id,)),
+        candidate=CandidateView(reader=reader()),
+    )
+    assert ask_gate(Contracts(), subject).verdict is ERRORED
 
 
 def test_an_empty_contract_is_inconclusive(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ from prefect_sluice.domain.declarations import Declarations, DeclaredTest, NodeD
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.base import DeclarationsView, Gate, ReleaseView, Subject, ask_gate
 from prefect_sluice.gates.catalog import checked
 from prefect_sluice.gates.coverage.gate import Coverage, Settings
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
+from tests.gates.views import but
 
 PASSED, WARNED, FAILED, ERRORED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED, Verdict.ERRORED
 GOOD = NodeDescription("an order", {"id": "its number"}, enforced=True, path="models/orders.sql")
@@ -59,12 +60,15 @@ def subject(
     folder: Path, now: Declarations, before: Declarations | None = None, edited: Iterable[str] = ()
 ) -> Subject:
     (folder / "dbt_project.yml").write_text("name: shop\n")
-    return Subject(folder, {}, (), tuple(edited), declared=now, declared_before=before)
+    return Subject(
+        ReleaseView(folder, {}, (), edited=tuple(edited)),
+        declarations=DeclarationsView(now=now, before=before),
+    )
 
 
 def ask(subject: Subject, **said: object) -> GateReport:
     gate: Gate = Coverage(Settings.model_validate(said))
-    return gate.check(subject)
+    return ask_gate(gate, subject)
 
 
 def bad(report: GateReport) -> list[tuple[Verdict, str, str]]:
@@ -181,7 +185,7 @@ def test_renamed_models_are_measured_by_what_there_was(tmp_path: Path) -> None:
 
 
 def test_what_serves_and_is_not_known_could_not_be_told(tmp_path: Path) -> None:
-    report = ask(replace(subject(tmp_path, WHOLE), plan=plan("abc")))
+    report = ask(but(subject(tmp_path, WHOLE), plan=plan("abc")))
     assert bad(report) == [(Verdict.INCONCLUSIVE, "before", "")]
 
 
@@ -200,7 +204,7 @@ def test_edited_and_new_models_must_reach_the_bar(tmp_path: Path) -> None:
         "bare was edited and has not a key test",
         "neu und schön was added and has not a key test",
     ]
-    assert not [each for each in bad(ask(replace(asked, edited=(ORDERS,)), require=["key_test"])) if each[2]]
+    assert not [each for each in bad(ask(but(asked, edited=(ORDERS,)), require=["key_test"])) if each[2]]
 
 
 def test_what_was_lost_is_told_once(tmp_path: Path) -> None:
@@ -259,7 +263,7 @@ def test_a_baseline_that_grew_holds(tmp_path: Path) -> None:
     older = tmp_path / "before"
     write(older, CoverageBaseline({BARELY: frozenset({"contract"})}))
     write(tmp_path, CoverageBaseline({BARELY: frozenset({"contract", "unit_test"})}))
-    asked = replace(subject(tmp_path, WHOLE, WHOLE), earlier=lambda: older)
+    asked = but(subject(tmp_path, WHOLE, WHOLE), earlier=lambda: older)
     found = of(ask(asked), "baseline")
     assert (found.verdict, found.observed) == (FAILED, 1)
     assert found.evidence is not None
@@ -268,7 +272,7 @@ def test_a_baseline_that_grew_holds(tmp_path: Path) -> None:
     write(tmp_path, CoverageBaseline({BARELY: frozenset({"unit_test"})}))
     assert of(ask(asked), "baseline").verdict is FAILED
     # The release that serves had none: it is adopted now.
-    assert of(ask(replace(asked, earlier=lambda: tmp_path / "nothing")), "baseline").verdict is PASSED
+    assert of(ask(but(asked, earlier=lambda: tmp_path / "nothing")), "baseline").verdict is PASSED
 
 
 def test_a_baseline_that_is_outlived_says_so(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView, Subject, ask_gate
 from prefect_sluice.gates.data_tests.gate import DataTests, Settings
 from tests.gates.duck import DuckReader
 
@@ -37,15 +37,15 @@ def check(
         reader = DuckReader(connection)
         node = Node(MODEL, kind, Name("main", "orders"), "", "sql", (), "f")
         subject = Subject(
-            Path(),
-            {MODEL: node},
-            (MODEL,),
-            candidate=reader,
-            candidate_relations={MODEL: "orders"},
-            live_relations={} if live is None else {MODEL: "live"},
-            built=BuildOutcome(tests=tests),
+            ReleaseView(Path(), {MODEL: node}, (MODEL,)),
+            candidate=CandidateView(
+                reader=reader,
+                relations={MODEL: "orders"},
+                live={} if live is None else {MODEL: "live"},
+                built=BuildOutcome(tests=tests),
+            ),
         )
-        return DataTests(settings or Settings()).check(subject), reader.asked
+        return ask_gate(DataTests(settings or Settings()), subject), reader.asked
 
 
 NOT_NULL = data_test("not_null_id", 'select * from "main"."orders" where id is null')
@@ -135,5 +135,8 @@ def test_a_relation_that_may_be_empty_is_named(glob: str, verdict: Verdict) -> N
 
 
 def test_tests_without_a_candidate_are_no_yes() -> None:
-    report = DataTests().check(Subject(Path(), {}, (), built=BuildOutcome(tests=(NOT_NULL,))))
+    report = ask_gate(
+        DataTests(),
+        Subject(ReleaseView(Path(), {}, ()), candidate=CandidateView(built=BuildOutcome(tests=(NOT_NULL,)))),
+    )
     assert report.verdict is Verdict.ERRORED

@@ -7,7 +7,7 @@ import io
 import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,11 +24,12 @@ from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView, Subject, ask_gate
 from prefect_sluice.gates.data_tests.gate import DataTests, verdict_of
 from prefect_sluice.sql.countable_tests import counted
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from tests.gates.duck import DuckReader
+from tests.gates.views import but
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("data-tests-oracle")]
 
@@ -130,9 +131,12 @@ def judged(folder: Path, specs: Sequence[Spec], files: Mapping[str, str]) -> Cas
     tests = [data_test(manifest, uid, texts[uid], ("source.shop.raw.x",)) for uid in uids]
     with duckdb.connect(str(commands.session.side), read_only=True) as connection:
         reader = DuckReader(connection)
-        subject = Subject(Path(), {}, (), candidate=reader, built=BuildOutcome(tests=tuple(tests)))
-        findings = DataTests().check(subject).findings
-        as_views = DataTests().check(replace(subject, nodes=VIEWS)).findings
+        subject = Subject(
+            ReleaseView(Path(), {}, ()),
+            candidate=CandidateView(reader=reader, built=BuildOutcome(tests=tuple(tests))),
+        )
+        findings = ask_gate(DataTests(), subject).findings
+        as_views = ask_gate(DataTests(), but(subject, nodes=VIEWS)).findings
     results = plain_dbt(folder)
     inside = {result.short: result for result in commands.run_data_tests(manifest, "*")}
     assert len(results) == len(uids) == len(findings) == len({test.short for test in tests})
@@ -325,8 +329,11 @@ def test_of_very_many_failing_rows_a_hundred_are_fetched() -> None:
         )
         reader = DuckReader(connection)
         test = DataTest("test.shop.not_null_wide_id.1", "select * from wide where id is null")
-        subject = Subject(Path(), {}, (), candidate=reader, built=BuildOutcome(tests=(test,)))
-        [finding] = DataTests().check(subject).findings
+        subject = Subject(
+            ReleaseView(Path(), {}, ()),
+            candidate=CandidateView(reader=reader, built=BuildOutcome(tests=(test,))),
+        )
+        [finding] = ask_gate(DataTests(), subject).findings
     assert finding.evidence
     assert (len(finding.evidence.rows), finding.evidence.total) == (EVIDENCE_ROWS, 2_000_000)
     assert (finding.verdict, finding.observed) == (Verdict.FAILED, 2_000_000)

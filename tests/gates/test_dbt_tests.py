@@ -11,7 +11,17 @@ import pytest
 
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Gate, Needs, Subject, UnitResults
+from prefect_sluice.gates.base import (
+    BuildOutcome,
+    CandidateView,
+    Gate,
+    ReleaseView,
+    Subject,
+    ToolsView,
+    UnitResults,
+    ask_gate,
+    views,
+)
 from prefect_sluice.gates.data_tests.gate import DataTests
 from prefect_sluice.gates.unit_tests.gate import UnitTests
 from tests.gates.duck import DuckReader
@@ -40,14 +50,19 @@ def check(*results: NodeResult, rows: int = 0) -> GateReport:
         connection.execute(
             f"create table audit.bad as select v as id, null as gap, date '2026-03-01' as day from range({rows}) t(v)"
         )
-        subject = Subject(Path(), {}, (MODEL,), candidate=DuckReader(connection), built=BuildOutcome(results))
-        return DataTests().check(subject)
+        subject = Subject(
+            ReleaseView(Path(), {}, (MODEL,)),
+            candidate=CandidateView(reader=DuckReader(connection), built=BuildOutcome(results)),
+        )
+        return ask_gate(DataTests(), subject)
 
 
 def check_units(*results: NodeResult, expected: int, unbuilt: Mapping[str, str] | None = None) -> GateReport:
     models = {result.unique_id: MODEL for result in results}
     asked = UnitResults(results, expected, models, unbuilt or {})
-    return UnitTests().check(Subject(Path(), {}, (MODEL,), unit_tests=lambda: asked))
+    return ask_gate(
+        UnitTests(), Subject(ReleaseView(Path(), {}, (MODEL,)), tools=ToolsView(unit_tests=lambda: asked))
+    )
 
 
 def only(report: GateReport) -> Finding:
@@ -61,9 +76,9 @@ def only(report: GateReport) -> Finding:
 def test_when_they_look() -> None:
     data, unit = DataTests(), UnitTests()
     gates: tuple[Gate, ...] = (data, unit)
-    assert [(gate.id, gate.needs) for gate in gates] == [
-        ("data_tests", Needs.CANDIDATE),
-        ("unit_tests", Needs.SOURCES),
+    assert [(gate.id, views(gate)) for gate in gates] == [
+        ("data_tests", ("release", "candidate")),
+        ("unit_tests", ("tools",)),
     ]
 
 

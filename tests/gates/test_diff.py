@@ -28,7 +28,7 @@ from prefect_sluice.diff.text import render_text
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Evidence, Finding, Verdict
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import CandidateView, Gate, ReleaseView, Subject, ask_gate, views
 from prefect_sluice.gates.catalog import checked
 from prefect_sluice.gates.diff.gate import Diff, Settings
 from prefect_sluice.warehouse.base import Column
@@ -359,9 +359,10 @@ def judge(
     known = {node.unique_id: node}
     after, before = {node.unique_id: "after"}, {node.unique_id: "before"}
     subject = Subject(
-        Path(), known, tuple(known), candidate=duck, candidate_relations=after, live_relations=before
+        ReleaseView(Path(), known, tuple(known)),
+        candidate=CandidateView(reader=duck, relations=after, live=before),
     )
-    report = (gate or Diff()).check(subject)
+    report = ask_gate(gate or Diff(), subject)
     [finding] = report.findings
     assert finding.subject == node.unique_id
     return finding
@@ -369,7 +370,7 @@ def judge(
 
 def test_is_a_gate() -> None:
     gate: Gate = Diff()
-    assert (gate.id, gate.needs) == ("diff", Needs.CANDIDATE_AND_LIVE)
+    assert (gate.id, views(gate)) == ("diff", ("release", "candidate", "declarations", "tools"))
 
 
 GATED: dict[str, tuple[str, str, Diff, Verdict, str]] = {
@@ -485,14 +486,25 @@ def test_a_relation_that_cannot_be_read_is_an_error() -> None:
 def test_a_new_relation_has_nothing_to_be_compared_with() -> None:
     node = Node("model.flights.t", NodeKind.TABLE, Name("main", "t"), "", "sql", (), "f1")
     known = {node.unique_id: node}
-    report = Diff().check(Subject(Path(), known, tuple(known), candidate_relations={node.unique_id: "after"}))
+    report = ask_gate(
+        Diff(),
+        Subject(
+            ReleaseView(Path(), known, tuple(known)),
+            candidate=CandidateView(relations={node.unique_id: "after"}),
+        ),
+    )
     assert report.not_applicable == "nothing is served yet to compare with"
 
 
 def test_a_changed_relation_without_candidate_is_an_error() -> None:
     node = Node("model.flights.t", NodeKind.TABLE, Name("main", "t"), "", "sql", (), "f1")
     known = {node.unique_id: node}
-    report = Diff().check(Subject(Path(), known, tuple(known), live_relations={node.unique_id: "before"}))
+    report = ask_gate(
+        Diff(),
+        Subject(
+            ReleaseView(Path(), known, tuple(known)), candidate=CandidateView(live={node.unique_id: "before"})
+        ),
+    )
     assert report.verdict is ERRORED
 
 

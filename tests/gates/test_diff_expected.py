@@ -10,7 +10,7 @@ import pytest
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, Subject, ask_gate
 from prefect_sluice.gates.diff.gate import Diff, Settings
 from prefect_sluice.planning.expectations import CommitDeclarations, from_message
 from tests.gates.duck import DuckReader
@@ -49,19 +49,23 @@ def findings(
     duck.connection.execute(f"CREATE TABLE after AS {after}")
     t, new, same = node("t", key), node("new"), node("same")
     subject = Subject(
-        Path(),
-        {each.unique_id: each for each in (t, new, same)},
-        (t.unique_id, new.unique_id),
-        candidate=duck,
-        candidate_relations={t.unique_id: "after", new.unique_id: "after"},
-        live_relations={t.unique_id: "before"},
-        cause=cause,
-        environment="dev",
-        expected=lambda: said(*lines),
-        moved={t.unique_id: moved} if moved else {},
-        same_code=frozenset({t.unique_id} if same_code else ()),
+        ReleaseView(
+            Path(),
+            {each.unique_id: each for each in (t, new, same)},
+            (t.unique_id, new.unique_id),
+            cause=cause,
+            environment="dev",
+        ),
+        candidate=CandidateView(
+            reader=duck,
+            relations={t.unique_id: "after", new.unique_id: "after"},
+            live={t.unique_id: "before"},
+            moved={t.unique_id: moved} if moved else {},
+            same_code=frozenset({t.unique_id} if same_code else ()),
+        ),
+        declarations=DeclarationsView(expected=lambda: said(*lines)),
     )
-    return Diff(Settings(**limits)).check(subject).findings  # pyright: ignore[reportArgumentType]
+    return ask_gate(Diff(Settings(**limits)), subject).findings  # pyright: ignore[reportArgumentType]
 
 
 CASES: dict[str, tuple[str, tuple[str, ...], Verdict, str]] = {

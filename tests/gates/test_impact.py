@@ -15,12 +15,21 @@ from prefect_sluice.domain.generation import Cause, Pointer
 from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Evidence, GateReport, Verdict
 from prefect_sluice.gates import run
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import (
+    CandidateView,
+    DeclarationsView,
+    Gate,
+    ReleaseView,
+    Subject,
+    ask_gate,
+    views,
+)
 from prefect_sluice.gates.impact.gate import Impact, Settings
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
 from tests.gates.duck import DuckReader
+from tests.gates.views import but
 
 UID = "model.shop.totals"
 BOARD = Consumer(
@@ -49,23 +58,21 @@ def subject(after: str | None, *, now: FingerprintParts = ROWS, action: Action =
     )
     plan = Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now}))
     return Subject(
-        Path(),
-        {UID: NODE},
-        (UID,) if changed else (),
-        candidate=duck,
-        candidate_relations={UID: "totals"} if after and changed else {},
-        live_relations={UID: "live"} if changed else {},
-        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
-        noted=NotesBefore({}, {}, makeup={UID: ROWS}),
-        plan=plan,
-        declared=Declarations({BOARD.unique_id: BOARD}),
-        declared_before=Declarations(),
+        ReleaseView(Path(), {UID: NODE}, (UID,) if changed else (), plan=plan),
+        candidate=CandidateView(
+            reader=duck,
+            relations={UID: "totals"} if after and changed else {},
+            live={UID: "live"} if changed else {},
+            served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
+            noted=NotesBefore({}, {}, makeup={UID: ROWS}),
+        ),
+        declarations=DeclarationsView(now=Declarations({BOARD.unique_id: BOARD}), before=Declarations()),
     )
 
 
 def declaring(given: Subject, now: Consumer | None, before: Consumer | None = None) -> Subject:
     sides = [Declarations({one.unique_id: one} if one else {}) for one in (now, before)]
-    return replace(given, declared=sides[0], declared_before=sides[1])
+    return but(given, now=sides[0], before=sides[1])
 
 
 def reading(*columns: str) -> Consumer:
@@ -78,14 +85,14 @@ def findings(report: GateReport) -> Mapping[Verdict, str]:
 
 def test_is_a_gate() -> None:
     gate: Gate = Impact()
-    assert (gate.id, gate.needs) == ("impact", Needs.CANDIDATE_AND_LIVE)
+    assert (gate.id, views(gate)) == ("impact", ("release", "candidate", "declarations"))
 
 
 CHANGED = replace(ROWS, whole="w2", columns={**ROWS.columns, "total": "other"})
 
 
 def test_yes_and_who_is_reached() -> None:
-    report = Impact().check(subject(BEFORE.replace("2::", "5::"), now=CHANGED))
+    report = ask_gate(Impact(), subject(BEFORE.replace("2::", "5::"), now=CHANGED))
     [finding] = report.findings
     assert (finding.verdict, finding.summary) == (Verdict.PASSED, "Board (Ops): totals: total changes")
     assert (finding.subject, finding.location) == (BOARD.unique_id, "models/x.yml")
@@ -104,7 +111,7 @@ def test_yes_and_who_is_reached() -> None:
     ],
 )
 def test_no_to_what_breaks_a_consumer(after: str, said: str) -> None:
-    [finding] = Impact().check(subject(after)).findings
+    [finding] = ask_gate(Impact(), subject(after)).findings
     assert finding.verdict is Verdict.FAILED
     assert finding.summary == f"Board (Ops) would break: totals: {said}"
     assert (finding.subject, finding.check) == (UID, "board")
@@ -121,7 +128,7 @@ def test_what_is_meant_is_let_pass_by_relation_and_consumer() -> None:
 
 
 def test_what_is_wider_only_passes() -> None:
-    report = Impact().check(subject(BEFORE.replace("BIGINT", "HUGEINT")))
+    report = ask_gate(Impact(), subject(BEFORE.replace("BIGINT", "HUGEINT")))
     assert findings(report) == {
         Verdict.PASSED: "Board (Ops): totals: total is HUGEINT, was BIGINT: every value fits"
     }
@@ -129,7 +136,7 @@ def test_what_is_wider_only_passes() -> None:
 
 def test_a_dropped_column_that_nobody_reads_is_no_matter() -> None:
     after = "SELECT 1 AS id, 2::BIGINT AS total"
-    report = Impact().check(declaring(subject(after), reading("id", "total")))
+    report = ask_gate(Impact(), declaring(subject(after), reading("id", "total")))
     assert findings(report) == {Verdict.PASSED: "nothing changes for the one consumer declared"}
 
 
@@ -137,28 +144,28 @@ def test_a_dropped_column_that_nobody_reads_is_no_matter() -> None:
     ("now", "said"), [(reading("id"), "no longer declared to read it"), (None, "no longer declared at all")]
 )
 def test_to_take_it_off_what_a_consumer_reads_is_to_declare_it(now: Consumer | None, said: str) -> None:
-    report = Impact().check(declaring(subject("SELECT 1 AS id, 2::BIGINT AS total"), now, BOARD))
+    report = ask_gate(Impact(), declaring(subject("SELECT 1 AS id, 2::BIGINT AS total"), now, BOARD))
     assert report.verdict is Verdict.WARNED
     assert f"Board (Ops) is {said}: totals: late is dropped" in findings(report)[Verdict.WARNED]
 
 
 def test_what_was_not_built_cannot_be_told() -> None:
-    [finding] = Impact().check(subject(None, now=replace(ROWS, whole="w2", rows="others"))).findings
+    [finding] = ask_gate(Impact(), subject(None, now=replace(ROWS, whole="w2", rows="others"))).findings
     assert finding.verdict is Verdict.INCONCLUSIVE
     assert finding.summary == "what changes for Board (Ops) is not known: totals was not built"
 
 
 def test_a_column_that_is_nowhere_is_a_mistake() -> None:
-    report = Impact().check(declaring(subject(BEFORE), reading("id", "lates")))
+    report = ask_gate(Impact(), declaring(subject(BEFORE), reading("id", "lates")))
     told = "Board (Ops) says that it reads lates of totals, which has no such column"
     assert findings(report)[Verdict.WARNED] == told
     unchanged = subject(BEFORE, action=Action.REUSE)
-    assert findings(Impact().check(declaring(unchanged, reading("lates"))))[Verdict.WARNED] == told
+    assert findings(ask_gate(Impact(), declaring(unchanged, reading("lates"))))[Verdict.WARNED] == told
 
 
 def test_a_relation_that_is_nowhere_is_a_mistake() -> None:
     lost = replace(BOARD, columns={"totes": ("id",)})
-    [finding] = Impact().check(declaring(subject(BEFORE), lost)).findings
+    [finding] = ask_gate(Impact(), declaring(subject(BEFORE), lost)).findings
     assert finding.summary == (
         "Board (Ops) says that it reads totes, and no relation of the project bears that name"
     )
@@ -166,31 +173,31 @@ def test_a_relation_that_is_nowhere_is_a_mistake() -> None:
 
 def test_columns_of_a_source_are_not_ours_to_know() -> None:
     source = replace(BOARD, parents=("source.shop.raw.x",), columns={"source.shop.raw.x": ("id",)})
-    assert Impact().check(declaring(subject(BEFORE), source)).verdict is Verdict.PASSED
+    assert ask_gate(Impact(), declaring(subject(BEFORE), source)).verdict is Verdict.PASSED
 
 
 def test_with_nobody_or_nothing_it_does_not_apply() -> None:
-    assert "no consumers" in Impact().check(declaring(subject(BEFORE), None)).not_applicable
-    first = replace(subject(BEFORE), served={})
-    assert "nothing is served" in Impact().check(first).not_applicable
+    assert "no consumers" in ask_gate(Impact(), declaring(subject(BEFORE), None)).not_applicable
+    first = but(subject(BEFORE), served={})
+    assert "nothing is served" in ask_gate(Impact(), first).not_applicable
 
 
 @pytest.mark.parametrize("now", [BOARD, None])
 def test_what_serves_and_is_not_known_may_have_had_consumers(now: Consumer | None) -> None:
     """A first release stays what it is: nobody reads anything yet."""
-    unknown = replace(declaring(subject(BEFORE), now), declared_before=None)
-    report = Impact().check(unknown)
+    unknown = but(declaring(subject(BEFORE), now), before=None)
+    report = ask_gate(Impact(), unknown)
     told = (
         "nothing is known of what release r1, which serves, declared: "
         "a consumer that this change takes off what it reads, or no longer declares, would not be seen"
     )
     assert report.verdict is Verdict.INCONCLUSIVE
     assert (report.findings[0].check, report.findings[0].summary) == ("before", told)
-    assert unknown.plan is not None
-    first = replace(unknown, served={}, plan=replace(unknown.plan, base_release=""))
-    assert Impact().check(first).not_applicable
+    assert unknown.release.plan is not None
+    first = but(unknown, served={}, plan=replace(unknown.release.plan, base_release=""))
+    assert ask_gate(Impact(), first).not_applicable
 
 
 def test_what_somebody_dropped_is_built_anew_and_no_riddle() -> None:
-    dropped = replace(subject(BEFORE, now=CHANGED), live_relations={})
-    assert Impact().check(dropped).verdict is Verdict.PASSED
+    dropped = but(subject(BEFORE, now=CHANGED), live={})
+    assert ask_gate(Impact(), dropped).verdict is Verdict.PASSED

@@ -18,7 +18,7 @@ from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import Gate, ReleaseView, Subject, ToolsView, ask_gate, views
 from prefect_sluice.gates.lint.gate import Lint, Settings
 from tests.gates.keeping import Kept
 
@@ -41,7 +41,9 @@ def node(path: str, kind: NodeKind = NodeKind.TABLE, language: str = "sql") -> N
 
 def ask(gate: Gate, project: Path, *nodes: Node, memory: Memory | None = None) -> GateReport:
     known = {one.unique_id: one for one in nodes}
-    return gate.check(Subject(project, known, (), rewritten=tuple(known), memory=memory))
+    return ask_gate(
+        gate, Subject(ReleaseView(project, known, (), rewritten=tuple(known)), tools=ToolsView(memory=memory))
+    )
 
 
 def lint(
@@ -115,7 +117,9 @@ def test_sql_that_does_not_parse_fails(tmp_path: Path) -> None:
 def test_only_what_was_edited_is_linted(tmp_path: Path) -> None:
     write(tmp_path, {".sqlfluff": CONFIG, "models/x.sql": CLEAN, "models/y.sql": SPACED})
     nodes = {one.unique_id: one for one in (node("models/x.sql"), node("models/y.sql"))}
-    report = Lint().check(Subject(tmp_path, nodes, tuple(nodes), rewritten=("model.shop.x",)))
+    report = ask_gate(
+        Lint(), Subject(ReleaseView(tmp_path, nodes, tuple(nodes), rewritten=("model.shop.x",)))
+    )
     assert only(report).location == "models/x.sql"
 
 
@@ -156,8 +160,10 @@ def test_a_checkout_in_somebodys_working_tree_knows_its_own_settings_only(
     write(top, {".sqlfluff": CONFIG, f"{project}/models/x.sql": SPACED})
     change = Change("c", "t", project, "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
     one = node("models/x.sql")
-    given = Subject(top / project, {one.unique_id: one}, (), rewritten=(one.unique_id,), change=change)
-    assert only(Lint().check(given)).check == "LT01 layout.spacing"
+    given = Subject(
+        ReleaseView(top / project, {one.unique_id: one}, (), rewritten=(one.unique_id,), change=change)
+    )
+    assert only(ask_gate(Lint(), given)).check == "LT01 layout.spacing"
 
 
 def test_settings_at_the_repositorys_root_count_and_those_above_do_not(tmp_path: Path) -> None:
@@ -255,8 +261,12 @@ def test_what_dbt_gives_a_template_is_given_without_dbt(tmp_path: Path) -> None:
     )
     write(tmp_path, {"models/x.sql": ODD})
     asked = node("models/x.sql")
-    report = Lint().check(
-        Subject(tmp_path, {asked.unique_id: asked}, (), rewritten=(asked.unique_id,), vars={"given": 2})
+    report = ask_gate(
+        Lint(),
+        Subject(
+            ReleaseView(tmp_path, {asked.unique_id: asked}, (), rewritten=(asked.unique_id,)),
+            tools=ToolsView(vars={"given": 2}),
+        ),
     )
     assert [(f.verdict, f.summary) for f in report.findings] == [(Verdict.PASSED, "no violations")]
 
@@ -403,8 +413,10 @@ def test_what_was_there_before_a_first_release_warns_and_what_is_new_is_held_to_
     known = {one.unique_id: one for one in map(node, files)}
     touched = (".sqlfluff", *files)
     old = [path for path in touched if path not in new]
-    given = Subject(tmp_path, known, (), rewritten=tuple(known), touched=touched, former=as_they_were(*old))
-    assert {item.check: item.verdict for item in Lint().check(given).findings} == verdicts
+    given = Subject(
+        ReleaseView(tmp_path, known, (), rewritten=tuple(known), touched=touched, former=as_they_were(*old))
+    )
+    assert {item.check: item.verdict for item in ask_gate(Lint(), given).findings} == verdicts
 
 
 def test_the_warehouses_dialect_is_taken_where_the_project_names_none(tmp_path: Path) -> None:
@@ -567,13 +579,14 @@ def test_a_pool_that_cannot_be_started_is_done_without(
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from prefect_sluice.gates.base import Subject\n"
+        "from prefect_sluice.gates.base import ReleaseView, ToolsView\n"
         "from prefect_sluice.gates.lint.gate import Lint, Settings\n"
         "from tests.gates.test_lint import CONFIG, SPACED, node, write\n"
         f"project = Path({str(tmp_path / 'project')!r})\n"
         "write(project, {'.sqlfluff': CONFIG, 'models/a.sql': SPACED, 'models/b.sql': SPACED + ' '})\n"
         "nodes = {one.unique_id: one for one in (node('models/a.sql'), node('models/b.sql'))}\n"
-        "report = Lint(Settings(processes=2)).check(Subject(project, nodes, (), rewritten=tuple(nodes)))\n"
+        "release = ReleaseView(project, nodes, (), rewritten=tuple(nodes))\n"
+        "report = Lint(Settings(processes=2)).check(release, ToolsView())\n"
         "print(report.verdict.name)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
@@ -583,4 +596,4 @@ def test_a_pool_that_cannot_be_started_is_done_without(
 
 def test_it_is_a_gate_for_sources() -> None:
     gate: Gate = Lint()
-    assert (gate.id, gate.needs) == ("lint", Needs.SOURCES)
+    assert (gate.id, views(gate)) == ("lint", ("release", "tools"))

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.domain.verdict import INHERITED, GateReport, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import ReleaseView, Subject, ToolsView, ask_gate
 from prefect_sluice.gates.lint.gate import Lint
 from prefect_sluice.gates.remedies import remedied
 from tests.gates.before import changed
 from tests.gates.keeping import Kept
 from tests.gates.test_lint import CONFIG, node
+from tests.gates.views import but
 
 PASSED, WARNED, INCONCLUSIVE, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.INCONCLUSIVE, Verdict.FAILED
 OLD = "SELECT\n    a,\n    b,\n    c  AS d\nFROM  t\n"
@@ -35,8 +36,11 @@ def linted(
     former = changed(folder, was, now)
     (folder / ".sqlfluff").write_text(config)
     nodes = {one.unique_id: one for one in map(node, now) if one.path.endswith(".sql")}
-    given = Subject(folder, nodes, (), rewritten=tuple(nodes), touched=(*now,), former=former, memory=Kept())
-    return Lint().check(given)
+    given = Subject(
+        ReleaseView(folder, nodes, (), rewritten=tuple(nodes), touched=(*now,), former=former),
+        tools=ToolsView(memory=Kept()),
+    )
+    return ask_gate(Lint(), given)
 
 
 def told(report: GateReport) -> Told:
@@ -184,7 +188,9 @@ def test_where_nobody_knows_what_a_file_was_every_line_counts_and_that_is_said(t
     shutil.rmtree(tmp_path / "p-bundles")
     (tmp_path / "p" / ".sqlfluff").write_text(LOWER)
     nodes = {"model.shop.x": node(PATH)}
-    report = Lint().check(Subject(tmp_path / "p", nodes, (), rewritten=tuple(nodes), former=former))
+    report = ask_gate(
+        Lint(), Subject(ReleaseView(tmp_path / "p", nodes, (), rewritten=tuple(nodes), former=former))
+    )
     assert [item.verdict for item in report.findings] == [FAILED] * 5 + [WARNED]
     assert report.findings[-1].summary == (
         f"what {PATH} held before is not to be had any more: every line counts as changed"
@@ -198,14 +204,14 @@ def test_a_model_that_becomes_a_link_counts_as_a_whole(tmp_path: Path) -> None:
     (folder / "models").mkdir()
     (folder / PATH).symlink_to("../shared/x.sql")
     nodes = {"model.shop.x": node(PATH)}
-    given = Subject(folder, nodes, (), rewritten=tuple(nodes), touched=(PATH,), former=former)
-    assert {item.verdict for item in Lint().check(given).findings} == {FAILED}
+    given = Subject(ReleaseView(folder, nodes, (), rewritten=tuple(nodes), touched=(PATH,), former=former))
+    assert {item.verdict for item in ask_gate(Lint(), given).findings} == {FAILED}
     # One that leads where it led is as old as what it leads to: so it is on a first release.
     link = f"link:{former.bundles.put(b'../shared/x.sql')}"
     stays = replace(former, before={PATH: link, "shared/x.sql": former.before[PATH]})
-    assert told(Lint().check(replace(given, former=stays))) == [INHERITS]
+    assert told(ask_gate(Lint(), but(given, former=stays))) == [INHERITS]
     (folder / "shared/x.sql").write_text(OLD.replace("    b,", "    b  AS e,"))
-    found = told(Lint().check(replace(given, former=stays)))
+    found = told(ask_gate(Lint(), but(given, former=stays)))
     assert (sorted({place for verdict, _, place in found if verdict is FAILED})) == [f"{PATH}:3"]
 
 
@@ -226,9 +232,11 @@ def test_the_remedy_is_sqlfluffs_only_where_sqlfluff_has_one(tmp_path: Path) -> 
     # What is mended is what differs from what an environment serves, which need not be the usual one.
     one = node(PATH)
     given = Subject(
-        tmp_path / "LT01", {one.unique_id: one}, (), rewritten=(one.unique_id,), environment="prod"
+        ReleaseView(
+            tmp_path / "LT01", {one.unique_id: one}, (), rewritten=(one.unique_id,), environment="prod"
+        )
     )
-    assert "sluice lint --fix --env prod" in Lint().check(given).findings[0].fix
+    assert "sluice lint --fix --env prod" in ask_gate(Lint(), given).findings[0].fix
     # Of a file that it cannot read it mends nothing.
     unread = remedies("select a  as b from from where\n", "LT01", "CP01")
     assert not any("--fix" in fix for fix in unread.values())

@@ -26,7 +26,17 @@ from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Gate, PastMeasure, Subject, UnitResults
+from prefect_sluice.gates.base import (
+    BuildOutcome,
+    CandidateView,
+    DeclarationsView,
+    Gate,
+    PastMeasure,
+    ReleaseView,
+    Subject,
+    ToolsView,
+    UnitResults,
+)
 from prefect_sluice.gates.catalog import GATES, gate_classes
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
@@ -34,6 +44,7 @@ from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.warehouse.base import Column, Rows
 from tests.gates.duck import DuckReader
 from tests.gates.keeping import Kept
+from tests.gates.views import but
 
 UID = "model.shop.t"
 UNIT, TEST = "unit_test.shop.t.adds", "test.shop.not_null_t_id.1"
@@ -87,30 +98,39 @@ def world(folder: Path) -> Subject:
     now = replace(MAKEUP, whole="w2", columns={"id": "j"})
     conditions = Conditions({"tools": {"duckdb": "1.5.5"}, "settings": {"timezone": "UTC"}})
     return Subject(
-        folder,
-        {UID: NODE},
-        (UID,),
-        (UID,),
-        touched=tuple(FILES),
-        rewritten=(UID,),
-        candidate=DuckReader(connection),
-        candidate_relations={UID: "t"},
-        live_relations={UID: "live"},
-        served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
-        noted=NotesBefore({}, {}, makeup={UID: MAKEUP}),
-        environment="dev",
-        plan=Plan("dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now})),
-        change=Change("c", "t", ".", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s"),
-        declared=declared,
-        declared_before=declared,
-        earlier=lambda: folder,
-        unit_tests=lambda: UnitResults((result(UNIT, "unit_test", "pass"),), 1, {UNIT: UID}, {}),
-        built=BuildOutcome((result(UID, "model"),), tests=(DataTest(TEST, "select * from t where id is null", (UID,)),)),
-        conditions=lambda: ConditionsBefore("staging", conditions, conditions),
-        variables={},
-        memory=Kept(),
-        history=Always(),
-    )  # fmt: skip
+        ReleaseView(
+            folder,
+            {UID: NODE},
+            (UID,),
+            edited=(UID,),
+            touched=tuple(FILES),
+            rewritten=(UID,),
+            environment="dev",
+            plan=Plan(
+                "dev", Cause.RELEASE, "r2", 1, "r1", (step,), (), (), NotesBefore({}, {}, makeup={UID: now})
+            ),
+            change=Change("c", "t", ".", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s"),
+        ),
+        candidate=CandidateView(
+            reader=DuckReader(connection),
+            relations={UID: "t"},
+            live={UID: "live"},
+            served={UID: Pointer(NODE.name, Name("s", "t1"), UID, NodeKind.TABLE, "f", "x")},
+            noted=NotesBefore({}, {}, makeup={UID: MAKEUP}),
+            built=BuildOutcome(
+                (result(UID, "model"),), tests=(DataTest(TEST, "select * from t where id is null", (UID,)),)
+            ),
+        ),
+        declarations=DeclarationsView(now=declared, before=declared),
+        tools=ToolsView(
+            earlier=lambda: folder,
+            unit_tests=lambda: UnitResults((result(UNIT, "unit_test", "pass"),), 1, {UNIT: UID}, {}),
+            conditions=lambda: ConditionsBefore("staging", conditions, conditions),
+            variables={},
+            memory=Kept(),
+            history=Always(),
+        ),
+    )
 
 
 def asked(name: str) -> Gate:
@@ -119,7 +139,7 @@ def asked(name: str) -> Gate:
 
 def of(name: str, subject: Subject) -> Subject:
     """Return the subject as the gate meets it: anomalies are looked for in what a refresh brings."""
-    return replace(subject, cause=Cause.REFRESH) if name == "anomalies" else subject
+    return but(subject, cause=Cause.REFRESH) if name == "anomalies" else subject
 
 
 def says_yes(report: GateReport) -> bool:
@@ -196,13 +216,13 @@ def test_what_cannot_be_read_is_no_yes(
     healthy: Subject, name: str, wrong: Callable[[str], Rows], ever_after: bool
 ) -> None:
     """At whichever query it goes wrong. What is asked again in another way, and then answered, was read."""
-    assert isinstance(healthy.candidate, DuckReader)
-    counted = Faulty(healthy.candidate, refuses, -1)
-    gates.run(asked(name), of(name, replace(healthy, candidate=counted, memory=Kept())), {})
+    assert isinstance(healthy.candidate.reader, DuckReader)
+    counted = Faulty(healthy.candidate.reader, refuses, -1)
+    gates.run(asked(name), of(name, but(healthy, reader=counted, memory=Kept())), {})
     assert counted.asked, "it reads rows at all"
     for at, sql in enumerate(counted.asked):
-        reader = Faulty(healthy.candidate, wrong, at, ever_after)
-        report = gates.run(asked(name), of(name, replace(healthy, candidate=reader, memory=Kept())), {})
+        reader = Faulty(healthy.candidate.reader, wrong, at, ever_after)
+        report = gates.run(asked(name), of(name, but(healthy, reader=reader, memory=Kept())), {})
         asked_again = not ever_after and len(reader.asked) > len(counted.asked)
         # What takes no room (a view) has no size, and is not asked twice.
         has_no_size = "pragma_storage_info" in sql and wrong is refuses
@@ -211,9 +231,9 @@ def test_what_cannot_be_read_is_no_yes(
 
 @pytest.mark.parametrize("name", [name for name in READ_ROWS if name != "impact"])
 def test_a_warehouse_that_answers_nothing_is_no_yes(healthy: Subject, name: str) -> None:
-    assert isinstance(healthy.candidate, DuckReader)
-    reader = Silent(healthy.candidate, is_silent, 0, ever_after=True)
-    report = gates.run(asked(name), of(name, replace(healthy, candidate=reader, memory=Kept())), {})
+    assert isinstance(healthy.candidate.reader, DuckReader)
+    reader = Silent(healthy.candidate.reader, is_silent, 0, ever_after=True)
+    report = gates.run(asked(name), of(name, but(healthy, reader=reader, memory=Kept())), {})
     assert not says_yes(report), report.findings
 
 
@@ -222,33 +242,29 @@ def test_no_rows_is_no_yes(healthy: Subject, name: str) -> None:
     connection = duckdb.connect()
     connection.execute("create table t (id bigint)")
     connection.execute("create table live as select range::bigint as id from range(99)")
-    report = gates.run(
-        asked(name), of(name, replace(healthy, candidate=DuckReader(connection), memory=Kept())), {}
-    )
+    report = gates.run(asked(name), of(name, but(healthy, reader=DuckReader(connection), memory=Kept())), {})
     assert not says_yes(report), report.findings
 
 
 @pytest.mark.parametrize("name", READ_ROWS)
 def test_a_relation_that_is_not_there_is_no_yes(healthy: Subject, name: str) -> None:
-    gone = replace(
-        healthy, candidate_relations={}, built=BuildOutcome(tests=healthy.built.tests), memory=Kept()
-    )
+    gone = but(healthy, relations={}, built=BuildOutcome(tests=healthy.candidate.built.tests), memory=Kept())
     if name == "data_tests":
-        gone = replace(gone, candidate=DuckReader(duckdb.connect()))
+        gone = but(gone, reader=DuckReader(duckdb.connect()))
     report = gates.run(asked(name), of(name, gone), {})
     assert not says_yes(report), report.findings
 
 
 @pytest.mark.parametrize("name", ["lint", "project_tests", "promises"])
 def test_files_that_are_not_there_are_no_yes(healthy: Subject, name: str, tmp_path: Path) -> None:
-    report = gates.run(asked(name), replace(healthy, project=tmp_path / "nowhere", memory=Kept()), {})
+    report = gates.run(asked(name), but(healthy, project=tmp_path / "nowhere", memory=Kept()), {})
     assert not says_yes(report), report.findings
 
 
 @pytest.mark.parametrize("name", ["coverage", "impact", "promises"])
 def test_declarations_of_what_serves_that_are_not_known_are_no_yes(healthy: Subject, name: str) -> None:
     """Nor is it told as what there is nothing to look at."""
-    report = gates.run(asked(name), replace(healthy, declared_before=None, memory=Kept()), {})
+    report = gates.run(asked(name), but(healthy, before=None, memory=Kept()), {})
     assert not report.not_applicable
     assert "before" in {one.check for one in report.findings if one.verdict is Verdict.INCONCLUSIVE}
     assert not says_yes(report)
@@ -264,14 +280,14 @@ def test_whatever_dbt_says_but_success_is_no_yes(healthy: Subject, status: str) 
         return
     units = UnitResults((result(UNIT, "unit_test", status),), 1, {UNIT: UID}, {})
     built = BuildOutcome((result(UID, "model", status), result(TEST, "test", status)))
-    told = replace(healthy, built=built, unit_tests=lambda: units)
+    told = but(healthy, built=built, unit_tests=lambda: units)
     for name in ("build", "unit_tests", "data_tests"):
         if name != "build" or status != "warn":
             assert not says_yes(gates.run(asked(name), told, {})), name
 
 
 def test_what_did_not_run_is_no_yes(healthy: Subject) -> None:
-    none = replace(healthy, built=BuildOutcome(), unit_tests=lambda: UnitResults((), 1, {UNIT: UID}, {}))
+    none = but(healthy, built=BuildOutcome(), unit_tests=lambda: UnitResults((), 1, {UNIT: UID}, {}))
     for name in ("build", "unit_tests"):
         assert not says_yes(gates.run(asked(name), none, {})), name
 
@@ -295,7 +311,7 @@ class Breaks:
 def test_a_gate_whose_memory_or_history_breaks_does_not_say_yes(healthy: Subject) -> None:
     users = {"lint", "safety", "secrets", "diff", "promises", "contracts", "budget"}
     for name in sorted(users):
-        told = replace(healthy, memory=Breaks(), history=Breaks())
+        told = but(healthy, memory=Breaks(), history=Breaks())
         assert gates.run(asked(name), told, {}).verdict is Verdict.ERRORED, name
 
 
@@ -314,16 +330,16 @@ class Garbled(Kept):
 @pytest.mark.parametrize("answer", [[], {}, "PASSED", 1, {"verdict": "PASSED"}, {"findings": []}])
 @pytest.mark.parametrize("name", GATES)
 def test_a_garbled_memory_makes_no_yes_of_a_no(healthy: Subject, name: str, answer: Json) -> None:
-    assert isinstance(healthy.candidate, DuckReader)
-    (healthy.project / "models/t.sql").write_text("select  1 as id\n")
-    bad = replace(
+    assert isinstance(healthy.candidate.reader, DuckReader)
+    (healthy.release.project / "models/t.sql").write_text("select  1 as id\n")
+    bad = but(
         healthy,
-        candidate=Faulty(healthy.candidate, refuses, 0, ever_after=True),
+        reader=Faulty(healthy.candidate.reader, refuses, 0, ever_after=True),
         built=BuildOutcome(),
         memory=Garbled(answer),
     )
     report = gates.run(asked(name), of(name, bad), {})
-    (healthy.project / "models/t.sql").write_text(FILES["models/t.sql"])
+    (healthy.release.project / "models/t.sql").write_text(FILES["models/t.sql"])
     if name in (*READ_ROWS, "lint", "build"):
         assert not says_yes(report), report.findings
 

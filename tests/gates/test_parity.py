@@ -16,7 +16,7 @@ from prefect_sluice.domain.build_conditions import (
 )
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.base import Gate, ReleaseView, Subject, ToolsView, ask_gate
 from prefect_sluice.gates.parity.gate import Parity, Settings
 from prefect_sluice.runtime import documents
 from prefect_sluice.warehouse.duckdb.session import engine
@@ -50,7 +50,13 @@ def facts(**changed: Mapping[str, str]) -> Conditions:
 def ask(before: Conditions, here: Conditions, *, notes: tuple[str, ...] = (), **said: object) -> GateReport:
     gate: Gate = Parity(Settings.model_validate(said))
     proven = ConditionsBefore("dev", before, here, notes)
-    return gate.check(Subject(Path(), {ORDERS: node()}, (), environment="prod", conditions=lambda: proven))
+    return ask_gate(
+        gate,
+        Subject(
+            ReleaseView(Path(), {ORDERS: node()}, (), environment="prod"),
+            tools=ToolsView(conditions=lambda: proven),
+        ),
+    )
 
 
 def bad(report: GateReport) -> list[tuple[Verdict, str]]:
@@ -68,9 +74,12 @@ def test_the_same_passes_group_by_group() -> None:
 
 def test_nothing_to_compare_with_is_said() -> None:
     gate: Gate = Parity()
-    asked = Subject(Path(), {}, (), conditions=lambda: "no environment comes before this one")
-    assert gate.check(asked).not_applicable == "no environment comes before this one"
-    assert gate.check(Subject(Path(), {}, ())).not_applicable
+    asked = Subject(
+        ReleaseView(Path(), {}, ()),
+        tools=ToolsView(conditions=lambda: "no environment comes before this one"),
+    )
+    assert ask_gate(gate, asked).not_applicable == "no environment comes before this one"
+    assert ask_gate(gate, Subject(ReleaseView(Path(), {}, ()))).not_applicable
 
 
 def test_a_difference_warns_with_what_each_side_has() -> None:

@@ -19,7 +19,7 @@ import pytest
 from prefect_sluice.config import GateSettings
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import Gate, ReleaseView, Subject, ToolsView, ask_gate, views
 from prefect_sluice.gates.catalog import checked, make_gates
 from prefect_sluice.gates.project_tests.gate import ProjectTests, Settings
 from prefect_sluice.isolation import run_command
@@ -42,7 +42,10 @@ def ask(project: Path, files: Mapping[str, str], gate: Gate | None = None, **var
     for name, text in files.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text, encoding="utf-8")
-    return (gate or ProjectTests()).check(Subject(project, {}, (), variables={**BARE, **variables}))
+    return ask_gate(
+        gate or ProjectTests(),
+        Subject(ReleaseView(project, {}, ()), tools=ToolsView(variables={**BARE, **variables})),
+    )
 
 
 def only(report: GateReport) -> Finding:
@@ -430,9 +433,9 @@ def test_a_setting_that_is_gone_says_so(tmp_path: Path) -> None:
         ConfigInvalid, match=r"gates\.project_tests\.recall: is no setting any more; take the line out"
     ):
         checked(settings, "sluice.yml")
-    assert make_gates(settings, {Needs.SOURCES}), "a policy that serves may still have it"
+    assert make_gates(settings, of_candidate=False), "a policy that serves may still have it"
 
 
 def test_it_is_a_gate_for_sources() -> None:
     gate: Gate = ProjectTests()
-    assert (gate.id, gate.needs) == ("project_tests", Needs.SOURCES)
+    assert (gate.id, views(gate)) == ("project_tests", ("release", "tools"))

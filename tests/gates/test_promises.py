@@ -17,12 +17,13 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, Gate, ReleaseView, Subject, ToolsView, ask_gate, views
 from prefect_sluice.gates.dbt_contracts import Mismatch, mismatches
 from prefect_sluice.gates.promises.gate import Promises
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.keeping import Kept
+from tests.gates.views import but
 
 PASSED, WARNED, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.FAILED
 INCONCLUSIVE, ERRORED = Verdict.INCONCLUSIVE, Verdict.ERRORED
@@ -52,12 +53,16 @@ def subject(folder: Path, *nodes: Node, **other: object) -> Subject:
     """Return a release after one that declared nothing; given a checkout of that one, all is to be found there."""
     known = bound(folder, {each.unique_id: each for each in nodes or (node(),)})
     before = None if "earlier" in other else Declarations()
-    made = Subject(folder, known, (), plan=plan(), memory=Kept(), declared_before=before)
-    return replace(made, **other)  # pyright: ignore[reportArgumentType]
+    made = Subject(
+        ReleaseView(folder, known, (), plan=plan()),
+        declarations=DeclarationsView(before=before),
+        tools=ToolsView(memory=Kept()),
+    )
+    return but(made, **other)
 
 
 def ask(asked: Subject) -> GateReport:
-    return Promises().check(asked)
+    return ask_gate(Promises(), asked)
 
 
 def told(report: GateReport, *verdicts: Verdict) -> list[str]:
@@ -71,7 +76,7 @@ def only(report: GateReport, check: str) -> Finding:
 
 def test_is_a_gate() -> None:
     gate: Gate = Promises()
-    assert (gate.id, gate.needs) == ("promises", Needs.SOURCES)
+    assert (gate.id, views(gate)) == ("promises", ("release", "declarations", "tools"))
 
 
 # --- whose a contract is ---
@@ -203,7 +208,7 @@ def test_what_is_known_is_not_loaded_again(tmp_path: Path, monkeypatch: pytest.M
     assert ask(first).verdict is PASSED
     monkeypatch.setitem(sys.modules, "pandera.ibis", None)
     assert told(ask(first), PASSED) == ["1 contract"]
-    [found] = ask(replace(first, memory=Kept())).findings
+    [found] = ask(but(first, memory=Kept())).findings
     assert found.verdict is ERRORED
     assert "pip install" in found.summary
 
@@ -405,7 +410,7 @@ def test_a_contract_that_is_gone_is_a_promise_broken(tmp_path: Path) -> None:
     then = release(tmp_path, "then", "id: int")
     before = Declarations(described={UID: NodeDescription(contract="contracts.marts:Orders")})
     (tmp_path / "now").mkdir()
-    [found] = ask(subject(tmp_path / "now", earlier=lambda: then, declared_before=before)).findings
+    [found] = ask(subject(tmp_path / "now", earlier=lambda: then, before=before)).findings
     assert found.verdict is FAILED
     assert found.summary == (
         "orders has no contract now; it had contracts.marts:Orders: breaking for consumers"
@@ -421,7 +426,7 @@ def test_it_names_who_reads_it(tmp_path: Path) -> None:
         "d": Consumer("d", "elsewhere", parents=("model.shop.other",)),
     }
     asked = subject(release(tmp_path, "now", "id: int"), earlier=lambda: then)
-    report = ask(replace(asked, declared=Declarations(consumers=consumers)))
+    report = ask(but(asked, now=Declarations(consumers=consumers)))
     assert told(report) == ["orders.more is promised no longer: breaking for consumers (dashboard, finance)"]
 
 
@@ -451,9 +456,9 @@ def test_a_former_contract_that_cannot_be_had_is_inconclusive(tmp_path: Path) ->
     assert found.verdict is INCONCLUSIVE
     assert "ModuleNotFoundError" in found.summary
     before = Declarations(described={UID: NodeDescription(contract="contracts.marts:Orders")})
-    assert only(ask(subject(now, declared_before=before)), "no weaker").verdict is INCONCLUSIVE
+    assert only(ask(subject(now, before=before)), "no weaker").verdict is INCONCLUSIVE
     first = replace(before, described={UID: NodeDescription()})
-    assert ask(subject(now, declared_before=first)).verdict is PASSED
+    assert ask(subject(now, before=first)).verdict is PASSED
 
 
 @pytest.mark.parametrize(
@@ -508,7 +513,7 @@ def dbt(folder: Path, result: NodeResult | None, before: NodeDescription | None 
         described={UID: NodeDescription(types={"id": "bigint"}, rules=("id: not_null",), enforced=True)}
     )
     former = Declarations(described={UID: before} if before else {})
-    asked = subject(folder, changed=(UID,), without_rows=without_rows, declared=now, declared_before=former)
+    asked = subject(folder, changed=(UID,), without_rows=without_rows, now=now, before=former)
     return ask(asked)
 
 
@@ -558,21 +563,21 @@ def test_dbts_contract_got_weaker(tmp_path: Path) -> None:
         "orders.id was integer, is bigint: breaking for consumers"
     ]
     declared = Declarations(described={UID: NodeDescription(types={"id": "bigint"})})
-    off = subject(tmp_path, declared=declared, declared_before=Declarations(described={UID: before}))
+    off = subject(tmp_path, now=declared, before=Declarations(described={UID: before}))
     assert told(ask(off), FAILED) == ["orders dbt does not enforce its contract now: breaking for consumers"]
-    assert ask(replace(off, declared_before=declared)).not_applicable
+    assert ask(but(off, before=declared)).not_applicable
 
 
 def test_what_serves_and_is_not_known_promised_nobody_knows_what(tmp_path: Path) -> None:
     """A first release stays what it is: there is nothing to compare with."""
-    [found] = ask(subject(tmp_path, declared_before=None)).findings
+    [found] = ask(subject(tmp_path, before=None)).findings
     assert (found.verdict, found.check) == (INCONCLUSIVE, "before")
     assert found.summary == (
         "nothing is known of what release then, which serves, declared: "
         "whether dbt's contracts promise less than before cannot be told"
     )
     assert found.fix == "for this one release: gates: {promises: {on: warn}}"
-    assert ask(subject(tmp_path, declared_before=None, plan=plan("now", ""))).not_applicable
+    assert ask(subject(tmp_path, before=None, plan=plan("now", ""))).not_applicable
 
 
 def test_found_is_sorted_and_repeatable(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from prefect_sluice import config, gates
 from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, Subject
 
 YES = (Finding("lint", "x", Verdict.PASSED, "fine"),)
 
@@ -25,10 +25,9 @@ class Odd:
     answer: Callable[[], object]
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "odd"
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView) -> GateReport:
         return cast(GateReport, self.answer())
 
 
@@ -43,6 +42,6 @@ class Odd:
     ids=["nothing", "another's", "an exit", "no finding"],
 )  # fmt: skip
 def test_a_gate_that_does_not_answer_holds(answer: Callable[[], object], verdict: Verdict, told: str) -> None:
-    report = gates.run(Odd(answer), Subject(Path(), {}, ()), {})
+    report = gates.run(Odd(answer), Subject(ReleaseView(Path(), {}, ())), {})
     (finding,) = report.findings
     assert (report.gate, finding.verdict, finding.summary) == ("odd", verdict, told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -14,11 +13,12 @@ from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import Finding, Verdict
 from prefect_sluice.gates import run
-from prefect_sluice.gates.base import Gate, Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, Gate, ReleaseView, Subject, ToolsView, ask_gate, views
 from prefect_sluice.gates.safety.gate import Safety, Settings
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from tests.gates.keeping import Kept
+from tests.gates.views import but
 
 PASSED, WARNED, INCONCLUSIVE, FAILED = Verdict.PASSED, Verdict.WARNED, Verdict.INCONCLUSIVE, Verdict.FAILED
 ORDERS, TOTALS = "model.shop.orders", "model.shop.totals"
@@ -46,27 +46,24 @@ def subject(*code: CodeText, folder: Path = Path("nowhere"), nodes: tuple[Node, 
     kept = Kept()
     kept.keep("writes.1 dev r1", [])
     return Subject(
-        folder,
-        {one.unique_id: one for one in there},
-        (),
-        catalog="shop",
-        environment="dev",
-        plan=plan(),
-        declared=Declarations(code=code),
-        memory=kept,
+        ReleaseView(
+            folder, {one.unique_id: one for one in there}, (), catalog="shop", environment="dev", plan=plan()
+        ),
+        declarations=DeclarationsView(now=Declarations(code=code)),
+        tools=ToolsView(memory=kept),
     )
 
 
 def told(given: Subject) -> list[Finding]:
     """Return the findings but for the one that says how much was looked at."""
-    *findings, looked = Safety().check(given).findings
+    *findings, looked = ask_gate(Safety(), given).findings
     assert (looked.check, looked.verdict) == ("looked-at", PASSED)
     return findings
 
 
 def test_is_a_gate() -> None:
     gate: Gate = Safety()
-    assert (gate.id, gate.needs) == ("safety", Needs.SOURCES)
+    assert (gate.id, views(gate)) == ("safety", ("release", "declarations", "tools"))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +136,7 @@ def test_a_macro_is_looked_at_as_far_as_it_is_called() -> None:
     assert [finding.subject for finding in told(subject(macro(writes, runs="query")))] == ["macro.shop.m"]
     assert told(subject(macro(given, runs="query"))) == []
     assert [finding.verdict for finding in told(subject(macro(given)))] == [INCONCLUSIVE]
-    assert "no hooks" in Safety().check(subject(macro(writes, runs=""))).not_applicable
+    assert "no hooks" in ask_gate(Safety(), subject(macro(writes, runs=""))).not_applicable
 
 
 def test_a_package_is_told_of_once_and_only_warned_of() -> None:
@@ -157,22 +154,22 @@ def test_what_serves_already_is_listed_and_no_more() -> None:
     given = subject(hook("insert into audit.log select 1"))
     assert [finding.verdict for finding in told(given)] == [FAILED]
     other = hook("insert into audit.log select 2 -- with other values")
-    later = replace(given, plan=plan("r3", base="r2"), declared=Declarations(code=(other,)))
-    [finding] = Safety().check(later).findings
+    later = but(given, plan=plan("r3", base="r2"), now=Declarations(code=(other,)))
+    [finding] = ask_gate(Safety(), later).findings
     assert finding.verdict is PASSED
     assert finding.summary == "1 hook, operation, macro or Python model looked at, and nothing new in them " \
         "leads outside the candidate; 1 known from before"  # fmt: skip
     assert finding.evidence
-    more = replace(later, declared=Declarations(code=(other, hook("drop schema x", "pre-hook"))))
+    more = but(later, now=Declarations(code=(other, hook("drop schema x", "pre-hook"))))
     assert [finding.check for finding in told(more)] == ["drops-schema"]
 
 
 @pytest.mark.parametrize("known", [False, True])
 def test_the_first_time_it_warns_unless_something_leaves(known: bool) -> None:
     code = (hook("insert into audit.log select 1"), hook("insert into {{ x }} select 1", "pre-hook"))
-    given = replace(subject(*code), plan=plan(base="r1" if known else ""), memory=Kept())
+    given = but(subject(*code), plan=plan(base="r1" if known else ""), memory=Kept())
     assert [finding.verdict for finding in told(given)] == [WARNED, WARNED]
-    leaving = replace(given, declared=Declarations(code=(hook("copy {{ this }} to '/x.csv'"),)))
+    leaving = but(given, now=Declarations(code=(hook("copy {{ this }} to '/x.csv'"),)))
     assert [finding.verdict for finding in told(leaving)] == [FAILED]
 
 
@@ -196,11 +193,9 @@ def test_a_file_that_is_put_aside_does_not_hold_a_first_release(
     (tmp_path / "dbt").mkdir()
     (tmp_path / "dbt" / "linked").symlink_to(tmp_path.parent)
     change = Change("c", "t", "dbt", "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
-    given = replace(
-        subject(hook(f"copy {{{{ this }}}} to '{place}'"), folder=tmp_path / "dbt"), change=change
-    )
+    given = but(subject(hook(f"copy {{{{ this }}}} to '{place}'"), folder=tmp_path / "dbt"), change=change)
     assert [finding.verdict for finding in told(given)] == [FAILED]
-    first = replace(given, plan=plan(base=""), memory=Kept())
+    first = but(given, plan=plan(base=""), memory=Kept())
     assert [finding.verdict for finding in told(first)] == [verdict]
 
 
@@ -218,7 +213,7 @@ def test_what_is_meant_is_let_pass_by_model_and_check() -> None:
 
 
 def test_without_a_memory_it_warns() -> None:
-    given = replace(subject(hook("insert into audit.log select 1")), memory=None, plan=None)
+    given = but(subject(hook("insert into audit.log select 1")), memory=None, plan=None)
     assert [finding.verdict for finding in told(given)] == [WARNED]
 
 
@@ -257,14 +252,14 @@ def test_python_models_with_their_modules_are_looked_at(tmp_path: Path) -> None:
 
 
 def test_a_project_without_any_of_it_is_not_judged() -> None:
-    assert "no hooks" in Safety().check(subject()).not_applicable
+    assert "no hooks" in ask_gate(Safety(), subject()).not_applicable
 
 
 def test_what_another_environment_has_is_not_known_here() -> None:
     """A hook may stand under one target only: what dev's release does is no excuse for prod's."""
     given = subject(hook("copy orders to 'out.csv'"))
-    assert given.memory is not None
-    Safety().check(replace(given, plan=plan(release="r1", base="r0")))
-    prod = replace(given, environment="prod")
-    given.memory.keep("writes.1 prod r1", [])
+    assert given.tools.memory is not None
+    ask_gate(Safety(), but(given, plan=plan(release="r1", base="r0")))
+    prod = but(given, environment="prod")
+    given.tools.memory.keep("writes.1 prod r1", [])
     assert told(prod) != []

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha1
 from pathlib import Path
@@ -19,12 +18,13 @@ import pytest
 
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.verdict import INHERITED, GateReport, Verdict
-from prefect_sluice.gates.base import Gate, Subject
+from prefect_sluice.gates.base import Gate, ReleaseView, Subject, ToolsView, ask_gate
 from prefect_sluice.gates.secrets.detector import FILE, SecretRules, find_secrets
 from prefect_sluice.gates.secrets.gate import Secrets, Settings
 from prefect_sluice.gates.secrets.literals import literals
 from tests.gates.before import changed
 from tests.gates.keeping import Kept
+from tests.gates.views import but
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "AKIA" + "QX7PLM2ZT4KD9VB3"
@@ -46,12 +46,14 @@ def subject(
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     change = Change("c", "t", project, "Ada", datetime(2026, 1, 1, tzinfo=UTC), "s")
     paths = tuple(files) if touched is None else touched
-    return Subject(root / project, {}, (), touched=paths, change=change, memory=memory)
+    return Subject(
+        ReleaseView(root / project, {}, (), touched=paths, change=change), tools=ToolsView(memory=memory)
+    )
 
 
 def ask(subject: Subject, **said: object) -> GateReport:
     gate: Gate = Secrets(Settings.model_validate(said))
-    return gate.check(subject)
+    return ask_gate(gate, subject)
 
 
 def sql(secret: str) -> str:
@@ -366,7 +368,7 @@ def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixe
     files |= {"new.yml": f"password: {LITERAL}\n", "keys.sql": sql(CANARY)}
     given = subject(tmp_path, files)
     was = {name: text for name, text in files.items() if name != "new.yml"}
-    report = ask(replace(given, former=changed(tmp_path, was, files)))
+    report = ask(but(given, former=changed(tmp_path, was, files)))
     key, new, old = report.findings
     assert (key.verdict, key.subject) == (WARNED, "keys.sql")
     assert "make it void" in key.fix
@@ -379,7 +381,7 @@ def test_what_was_there_before_the_first_release_is_one_line_and_a_key_of_a_fixe
     assert old.evidence is not None
     assert old.evidence.total == 4
     # Of a file that nobody knew before, all counts.
-    [again] = ask(replace(given, touched=("a.yml",))).findings
+    [again] = ask(but(given, touched=("a.yml",))).findings
     assert (again.verdict, again.subject) == (FAILED, "a.yml")
 
 
@@ -418,7 +420,7 @@ def test_in_a_file_that_changes_what_stands_on_the_lines_that_do_not_is_let_pass
 ) -> None:
     root = tmp_path / "checkout"
     former = changed(root, {"conf.yml": was}, {"conf.yml": now})
-    report = ask(replace(subject(root, {"conf.yml": now}), former=former))
+    report = ask(but(subject(root, {"conf.yml": now}), former=former))
     assert {item.check: item.verdict for item in report.findings} == verdicts
 
 
@@ -450,7 +452,7 @@ def test_a_block_of_yaml_with_a_secret_counts_as_a_whole(
         BLOCK.format(more=indented(now)).replace("name: b", "name: c"),
     )
     former = changed(tmp_path / "p", {"ci.yml": before}, {"ci.yml": after})
-    report = ask(replace(subject(tmp_path / "p", {"ci.yml": after}), former=former))
+    report = ask(but(subject(tmp_path / "p", {"ci.yml": after}), former=former))
     assert report.verdict is verdict, report.findings
 
 
@@ -458,13 +460,13 @@ def test_a_line_that_only_ends_like_a_block_is_a_line(tmp_path: Path) -> None:
     was = f"<a>\n  <b password='{LITERAL}'>\n    <c>1</c>\n  </b>\n</a>\n"
     now = was.replace("1", "2")
     former = changed(tmp_path / "p", {"conf.xml": was}, {"conf.xml": now})
-    assert ask(replace(subject(tmp_path / "p", {"conf.xml": now}), former=former)).verdict is WARNED
+    assert ask(but(subject(tmp_path / "p", {"conf.xml": now}), former=former)).verdict is WARNED
 
 
 def test_a_last_line_that_gets_another_behind_it_is_no_new_secret(tmp_path: Path) -> None:
     was, now = f"a: 1\npassword: {LITERAL}", f"a: 1\npassword: {LITERAL}\nb: 1\n"
     former = changed(tmp_path / "p", {"conf.yml": was}, {"conf.yml": now})
-    assert ask(replace(subject(tmp_path / "p", {"conf.yml": now}), former=former)).verdict is WARNED
+    assert ask(but(subject(tmp_path / "p", {"conf.yml": now}), former=former)).verdict is WARNED
 
 
 def test_a_file_that_was_moved_is_known_and_one_whose_past_is_lost_is_said_to_be_so(tmp_path: Path) -> None:
@@ -475,7 +477,7 @@ def test_a_file_that_was_moved_is_known_and_one_whose_past_is_lost_is_said_to_be
         {"old/conf.yml": text, "a.yml": text},
         {"new/conf.yml": f"{text}b: 1\n", "a.yml": f"b: 1\n{text}"},
     )
-    given = replace(subject(root, {}, touched=("new/conf.yml", "a.yml")), former=former)
+    given = but(subject(root, {}, touched=("new/conf.yml", "a.yml")), former=former)
     assert [item.check for item in ask(given).findings] == [INHERITED]
     shutil.rmtree(tmp_path / "checkout-bundles")
     assert [(item.check, item.verdict, item.subject) for item in ask(given).findings] == [

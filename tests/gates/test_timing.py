@@ -15,7 +15,7 @@ from prefect_sluice import config, gates
 from prefect_sluice.config import GateSettings as Settings
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import CandidateView, ReleaseView, Subject
 from prefect_sluice.gates.catalog import gate_classes
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
@@ -29,18 +29,17 @@ class Patient:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "patient"
-    needs: ClassVar[Needs] = Needs.CANDIDATE
     Settings: ClassVar[type[config.GateSettings]] = Settings
     asked: int = 3
 
-    def check(self, subject: Subject) -> GateReport:
-        assert subject.candidate is not None
+    def check(self, candidate: CandidateView) -> GateReport:
+        assert candidate.reader is not None
         found = [
             Finding(self.id, "first", Verdict.FAILED, "bad"),
             Finding(self.id, "x", Verdict.PASSED, "ok"),
         ]
         for number in range(self.asked):
-            found.append(_one(subject.candidate, str(number)))
+            found.append(_one(candidate.reader, str(number)))
         return GateReport(self.id, tuple(found))
 
 
@@ -60,7 +59,7 @@ def reader() -> Generator[DuckReader]:
 
 
 def test_what_takes_too_long_is_stopped_and_could_not_tell(reader: DuckReader) -> None:
-    subject = Subject(Path(), {}, (), candidate=reader)
+    subject = Subject(ReleaseView(Path(), {}, ()), candidate=CandidateView(reader=reader))
     report = gates.run(Patient(), subject, {"patient": Settings(timeout=timedelta(seconds=0.2))})
     assert [(item.check, item.verdict) for item in report.findings] == [
         ("timeout", Verdict.ERRORED),
@@ -72,13 +71,13 @@ def test_what_takes_too_long_is_stopped_and_could_not_tell(reader: DuckReader) -
 
 
 def test_after_it_the_next_gate_reads_as_ever(reader: DuckReader) -> None:
-    subject = Subject(Path(), {}, (), candidate=reader)
+    subject = Subject(ReleaseView(Path(), {}, ()), candidate=CandidateView(reader=reader))
     gates.run(Patient(asked=1), subject, {"patient": Settings(timeout=timedelta(seconds=0.1))})
     assert reader.query("select 1").rows == ((1,),)
 
 
 def test_a_gate_within_its_time_is_left_alone(reader: DuckReader) -> None:
-    subject = Subject(Path(), {}, (), candidate=reader)
+    subject = Subject(ReleaseView(Path(), {}, ()), candidate=CandidateView(reader=reader))
     report = gates.run(Patient(asked=0), subject, {"patient": Settings(timeout=timedelta(minutes=1))})
     assert [item.check for item in report.findings] == ["first", "x"]
 

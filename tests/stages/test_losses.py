@@ -12,7 +12,7 @@ from prefect_sluice.domain.declarations import CodeText, Declarations
 from prefect_sluice.domain.generation import Cause, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, Subject
 from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning.expectations import from_message
 from prefect_sluice.planning.plan import Action, Plan, Step
@@ -49,17 +49,23 @@ def judged(
     step = Step(action, UID, T, kind, Reason(Because.OWN_CODE), "new", pointer=past, note=note)
     plan = Plan("dev", Cause.RELEASE, "r", 1, "b", (step,), (), (), NotesBefore({}, {}))
     subject = Subject(
-        Path(),
-        {UID: Node(UID, kind, T, "models/t.sql", "sql", (), "new", unique_key=key)},
-        (UID,),
-        candidate=duck,
-        candidate_relations={UID: "after"},
-        live_relations={UID: "before"} if live is None else live,
-        served={UID: past},
-        plan=plan,
-        declared=hooks[0],
-        declared_before=hooks[1],
-        expected=lambda: from_message("1a2b3c4", "\n".join(["Change it", "", *lines])),
+        ReleaseView(
+            Path(),
+            {UID: Node(UID, kind, T, "models/t.sql", "sql", (), "new", unique_key=key)},
+            (UID,),
+            plan=plan,
+        ),
+        candidate=CandidateView(
+            reader=duck,
+            relations={UID: "after"},
+            live={UID: "before"} if live is None else live,
+            served={UID: past},
+        ),
+        declarations=DeclarationsView(
+            now=hooks[0],
+            before=hooks[1],
+            expected=lambda: from_message("1a2b3c4", "\n".join(["Change it", "", *lines])),
+        ),
     )
     return tuple(
         finding for report in losses.report(subject, ComparisonSettings()) for finding in report.findings

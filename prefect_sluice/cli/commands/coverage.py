@@ -46,13 +46,11 @@ def coverage(environment: str, write_baseline: bool, folder: Path, console: Cons
 
 
 def _covered(workspace: Workspace, environment: str) -> Covered:
-    from typing import cast
-
     from prefect_sluice.dbt import implementation
     from prefect_sluice.dbt.session import Session
     from prefect_sluice.domain.coverage import covered
-    from prefect_sluice.gates.catalog import make_gates
-    from prefect_sluice.gates.coverage.gate import Coverage
+    from prefect_sluice.gates.catalog import settings_of
+    from prefect_sluice.gates.coverage.gate import Settings
     from prefect_sluice.runtime import process
 
     process.disable_telemetry()
@@ -69,6 +67,6 @@ def _covered(workspace: Workspace, environment: str) -> Covered:
         workspace.home,
     )
     dbt = implementation.parse(session)
-    gates = make_gates(workspace.settings.gates, (Coverage.needs,))
-    gate = cast(Coverage, next(one for one in gates if one.id == Coverage.id))
-    return covered(dbt.declared(), dbt.facts.name, gate.settings.key_tests)
+    settings = settings_of("coverage", workspace.settings.gates)
+    assert isinstance(settings, Settings)
+    return covered(dbt.declared(), dbt.facts.name, settings.key_tests)

@@ -16,7 +16,7 @@ from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Measure, Verdict
 from prefect_sluice.gates.anomalies.measure import RelationNumbers, profile
 from prefect_sluice.gates.anomalies.questions import Dated, NumberQuestion, UsualRange, answers, questions
-from prefect_sluice.gates.base import History, Needs, Subject
+from prefect_sluice.gates.base import CandidateView, History, ReleaseView, ToolsView
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import Reader, quoted
 from prefect_sluice.warehouse.engines import ENGINES
@@ -66,22 +66,21 @@ class Anomalies:
     settings: Settings = field(default_factory=Settings)
     now: Callable[[], datetime] = process.now
     id: ClassVar[str] = "anomalies"
-    needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, candidate: CandidateView, tools: ToolsView) -> GateReport:
         """Return a finding per anomaly, and one for each relation that is as usual. Repeatable."""
-        if not subject.cause.renews:
+        if not release.cause.renews:
             return GateReport(self.id, not_applicable="only what a refresh brings is looked at")
-        if subject.candidate is None or subject.history is None:
+        if candidate.reader is None or tools.history is None:
             return GateReport(self.id, not_applicable="nothing was built")
-        if subject.candidate.dialect not in ENGINES:
-            told = f"how rows are measured in the SQL of {subject.candidate.dialect!r} is not known"
+        if candidate.reader.dialect not in ENGINES:
+            told = f"how rows are measured in the SQL of {candidate.reader.dialect!r} is not known"
             return GateReport(self.id, not_applicable=told)
-        seen, findings = self._look(subject, subject.candidate)
-        judged = self._answer_questions(seen, subject.history)
+        seen, findings = self._look(release, candidate, candidate.reader)
+        judged = self._answer_questions(seen, tools.history)
         for item in judged:
-            findings.extend(self._node_findings(item, subject.candidate))
+            findings.extend(self._node_findings(item, candidate.reader))
         measures = tuple(
             Measure(item.node.unique_id, metric, value)
             for item in seen
@@ -92,12 +91,14 @@ class Anomalies:
             return GateReport(self.id, not_applicable=few, measures=measures)
         return GateReport(self.id, tuple(findings), measures=measures)
 
-    def _look(self, subject: Subject, reader: Reader) -> tuple[list[_Seen], list[Finding]]:
+    def _look(
+        self, release: ReleaseView, candidate: CandidateView, reader: Reader
+    ) -> tuple[list[_Seen], list[Finding]]:
         seen: list[_Seen] = []
         findings: list[Finding] = []
-        for uid in subject.changed:
-            node, live = subject.nodes.get(uid), subject.live_relations.get(uid)
-            relation = subject.candidate_relations.get(uid)
+        for uid in release.changed:
+            node, live = release.nodes.get(uid), candidate.live.get(uid)
+            relation = candidate.relations.get(uid)
             if node is None or live is None:
                 continue  # a by-product, or new: nothing to compare with
             if relation is None:

@@ -14,7 +14,7 @@ from prefect_sluice import config
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
-from prefect_sluice.gates.base import History, Needs, PastMeasure, Subject
+from prefect_sluice.gates.base import CandidateView, History, PastMeasure, ReleaseView, ToolsView
 from prefect_sluice.gates.budget import measure
 from prefect_sluice.gates.statistics import scale
 from prefect_sluice.warehouse.engines import ENGINES
@@ -103,29 +103,28 @@ class Budget:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "budget"
-    needs: ClassVar[Needs] = Needs.CANDIDATE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, candidate: CandidateView, tools: ToolsView) -> GateReport:
         """Return a finding for each number over its budget, and one for each other model that has one. Repeatable."""
         relations = {
-            uid: subject.candidate_relations[uid]
-            for uid in subject.changed
-            if uid in subject.nodes and uid in subject.candidate_relations
+            uid: candidate.relations[uid]
+            for uid in release.changed
+            if uid in release.nodes and uid in candidate.relations
         }
-        if subject.candidate is None or not relations:
+        if candidate.reader is None or not relations:
             return GateReport(self.id, not_applicable="nothing was built")
-        counted, broken = measure.rows(subject.candidate, relations)
+        counted, broken = measure.rows(candidate.reader, relations)
         numbers: dict[tuple[str, str], float] = {(uid, "rows"): rows for uid, rows in counted.items()}
-        engine = ENGINES.get(subject.candidate.dialect)
-        sizes = engine.sizes(subject.candidate, relations) if engine else {}
+        engine = ENGINES.get(candidate.reader.dialect)
+        sizes = engine.sizes(candidate.reader, relations) if engine else {}
         numbers |= {(uid, "bytes"): size for uid, size in sizes.items()}
-        numbers |= measure.seconds(subject, relations)
+        numbers |= measure.seconds(release, candidate, relations)
         findings = [
-            *self._unknown(subject.nodes),
-            *(_unread(subject.nodes[uid], why) for uid, why in broken.items()),
-            *self._emptied(subject, counted),
-            *self._all(subject, numbers),
+            *self._unknown(release.nodes),
+            *(_unread(release.nodes[uid], why) for uid, why in broken.items()),
+            *self._emptied(release, candidate, tools, counted),
+            *self._all(release, tools, numbers),
         ]
         measures = tuple(Measure(uid, metric, value) for (uid, metric), value in numbers.items())
         if not findings:
@@ -141,30 +140,34 @@ class Budget:
                 fix = f"mend gates.budget.models.{name} in {config.FILE}"
                 yield Finding(self.id, "limits", Verdict.INCONCLUSIVE, summary, fix=fix)
 
-    def _emptied(self, subject: Subject, counted: Mapping[str, int]) -> Iterable[Finding]:
+    def _emptied(
+        self, release: ReleaseView, candidate: CandidateView, tools: ToolsView, counted: Mapping[str, int]
+    ) -> Iterable[Finding]:
         empty = {uid for uid, count in counted.items() if not count}
-        served = {uid: subject.live_relations[uid] for uid in empty if uid in subject.live_relations}
-        assert subject.candidate is not None
-        before = measure.rows(subject.candidate, served)[0] if served else {}
+        served = {uid: candidate.live[uid] for uid in empty if uid in candidate.live}
+        assert candidate.reader is not None
+        before = measure.rows(candidate.reader, served)[0] if served else {}
         for uid in (uid for uid in counted if uid in empty):
-            usual = median(self._past(subject.history, uid, "rows") or [0])
+            usual = median(self._past(tools.history, uid, "rows") or [0])
             had = before.get(uid) or (usual if uid not in before else 0)
             if had:
-                node = subject.nodes[uid]
+                node = release.nodes[uid]
                 yield Finding(
                     self.id, "empty", Verdict.FAILED, f"{node.short} has no rows; it had {_whole(had)}", (uid,),
                     location=node.path, observed=0, limit=1, fix=f"look at what {node.short} reads, and at its filters",
                 )  # fmt: skip
 
-    def _all(self, subject: Subject, numbers: Mapping[tuple[str, str], float]) -> Iterable[Finding]:
+    def _all(
+        self, release: ReleaseView, tools: ToolsView, numbers: Mapping[tuple[str, str], float]
+    ) -> Iterable[Finding]:
         by_node: dict[str, list[_Judged]] = {}
         for (uid, metric), now in numbers.items():
-            judged = self._compare_metric(subject, uid, metric, now)
+            judged = self._compare_metric(release, tools, uid, metric, now)
             if judged is not None:
                 by_node.setdefault(uid, []).append(judged)
-        for uid in (uid for uid in subject.changed if uid in by_node):
+        for uid in (uid for uid in release.changed if uid in by_node):
             over = [item for item in by_node[uid] if item.over]
-            node = subject.nodes[uid]
+            node = release.nodes[uid]
             if over:
                 yield from (self._over(node, item, by_node[uid]) for item in over)
             else:
@@ -174,12 +177,14 @@ class Budget:
                     evidence=_table(by_node[uid]),
                 )  # fmt: skip
 
-    def _compare_metric(self, subject: Subject, uid: str, metric: str, now: float) -> _Judged | None:
+    def _compare_metric(
+        self, release: ReleaseView, tools: ToolsView, uid: str, metric: str, now: float
+    ) -> _Judged | None:
         word = metric.split()[0]
         if word == "rows" and not now:
             return None  # an empty relation is a question of its own
-        past = self._past(subject.history, uid, metric)
-        own = self._limits(subject.nodes[uid]).get(word)
+        past = self._past(tools.history, uid, metric)
+        own = self._limits(release.nodes[uid]).get(word)
         if own is not None:
             return _Judged(metric, now, own, None, past)
         if len(past) < self.settings.minimum:

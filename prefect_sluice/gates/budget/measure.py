@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from prefect_sluice.domain.errors import QueryFailed
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, ReleaseView
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.warehouse.base import Reader
 
@@ -40,15 +40,17 @@ def _count(reader: Reader, relations: Sequence[tuple[str, str]]) -> dict[str, in
     return {relations[int(str(n))][0]: int(str(count)) for n, count in answer.rows}
 
 
-def seconds(subject: Subject, uids: Iterable[str]) -> dict[tuple[str, str], float]:
+def seconds(
+    release: ReleaseView, candidate: CandidateView, uids: Iterable[str]
+) -> dict[tuple[str, str], float]:
     """Return dbt's seconds by (unique id, metric): a table that is built anew and one that grows are not alike.
 
     What an earlier attempt had built has no seconds of its own.
     """
-    carried = {step.node for step in subject.plan.of(Action.CARRY)} if subject.plan else set[str]()
+    carried = {step.node for step in release.plan.of(Action.CARRY)} if release.plan else set[str]()
     wanted = set(uids)
     return {
         (item.unique_id, "seconds carried" if item.unique_id in carried else "seconds"): item.seconds
-        for item in subject.built.results
+        for item in candidate.built.results
         if item.unique_id in wanted and item.ok and item.seconds > 0
     }

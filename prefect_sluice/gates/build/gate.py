@@ -14,7 +14,7 @@ from prefect_sluice import config
 from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView
 from prefect_sluice.gates.dbt_contracts import mismatches, table
 
 _MISSED = re.compile(r"(?:No files found that match the pattern|Cannot open file) \"([^\"/][^\"]*)\"")
@@ -33,19 +33,18 @@ class Build:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "build"
-    needs: ClassVar[Needs] = Needs.CANDIDATE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, candidate: CandidateView) -> GateReport:
         """Return a finding per relation that failed or was left out, and one for the rest."""
-        built, made = subject.built, subject.plan.made if subject.plan else subject.changed
+        built, made = candidate.built, release.plan.made if release.plan else release.changed
         results = {result.unique_id: result for result in built.results if result.kind != "test"}
         good = [uid for uid in made if uid in results and results[uid].ok]
         dropped = [uid for uid in made if uid in results and results[uid].status == DROPPED]
         findings = [
-            _left_out(uid, subject, results)
+            _left_out(uid, release, candidate, results)
             if _is_left_out(results.get(uid))
-            else _failed(uid, results[uid], subject)
+            else _failed(uid, results[uid], release)
             for uid in made
             if uid not in {*good, *dropped}
         ]
@@ -59,7 +58,7 @@ class Build:
                 Verdict.FAILED,
                 first_line(result.message),
                 (result.unique_id,),
-                fix=_misplaced(result.message, subject),
+                fix=_misplaced(result.message, release),
             )
             for result in results.values()
             if result.kind == "operation" and not result.ok
@@ -87,26 +86,32 @@ def _is_left_out(result: NodeResult | None) -> bool:
     return result is None or result.status == "skipped"
 
 
-def _left_out(uid: str, subject: Subject, results: Mapping[str, NodeResult]) -> Finding:
+def _left_out(
+    uid: str, release: ReleaseView, candidate: CandidateView, results: Mapping[str, NodeResult]
+) -> Finding:
     result = results.get(uid)
     parents = {
-        *(subject.nodes[uid].parents if uid in subject.nodes else ()),
+        *(release.nodes[uid].parents if uid in release.nodes else ()),
         *(result.parents if result else ()),
     }
-    location = subject.nodes[uid].path if uid in subject.nodes else ""
-    told = f"left out, because {_reason(result, parents, subject, results)}"
+    location = release.nodes[uid].path if uid in release.nodes else ""
+    told = f"left out, because {_reason(result, parents, release, candidate, results)}"
     return Finding(Build.id, "built", Verdict.INCONCLUSIVE, told, (uid,), location=location)
 
 
 def _reason(
-    result: NodeResult | None, parents: Set[str], subject: Subject, results: Mapping[str, NodeResult]
+    result: NodeResult | None,
+    parents: Set[str],
+    release: ReleaseView,
+    candidate: CandidateView,
+    results: Mapping[str, NodeResult],
 ) -> str:
     """Return why dbt did not build a node: what failed of that which it reads, or dbt's own word."""
-    made = set(subject.plan.made if subject.plan else subject.changed)
+    made = set(release.plan.made if release.plan else release.changed)
     bad = [uid for uid in sorted(parents) if (not results[uid].ok if uid in results else uid in made)]
     if bad:
         return f"{_names(bad)} {noun(len(bad), 'was', 'were')} not built"
-    tests = [item for item in subject.built.results if item.kind == "test" and not item.ok]
+    tests = [item for item in candidate.built.results if item.kind == "test" and not item.ok]
     asked = [item.short for item in tests if parents & {*item.parents}]
     if asked:
         return f"a data test on what it reads did not hold: {_names(asked)}"
@@ -127,25 +132,25 @@ def _names(names: Sequence[str]) -> str:
     return ", ".join(short[:_MOST]) + (f" and {len(short) - _MOST} more" if len(short) > _MOST else "")
 
 
-def _failed(uid: str, result: NodeResult, subject: Subject) -> Finding:
+def _failed(uid: str, result: NodeResult, release: ReleaseView) -> Finding:
     wrong = mismatches(result.message)
     told = f"dbt's contract: {'; '.join(map(str, wrong))}" if wrong else first_line(result.message)
     evidence = table(wrong) if wrong else None
-    fix = _misplaced(result.message, subject)
+    fix = _misplaced(result.message, release)
     return Finding(
         Build.id, "built", Verdict.FAILED, told, (uid,), location=result.path, evidence=evidence, fix=fix
     )
 
 
-def _misplaced(message: str, subject: Subject) -> str:
+def _misplaced(message: str, release: ReleaseView) -> str:
     """Return what helps where a file is missed that is there, seen from a folder above the project: dbt was called there."""
     found = _MISSED.search(message)
-    if found is None or subject.change is None or subject.working_directory not in {None, subject.project}:
+    if found is None or release.change is None or release.working_directory not in {None, release.project}:
         return ""
     name = str(found[1])
-    for folder in list(subject.project.parents)[: len(PurePosixPath(subject.change.project).parts)]:
+    for folder in list(release.project.parents)[: len(PurePosixPath(release.change.project).parts)]:
         if any(iglob(name, root_dir=folder, recursive=True)):  # noqa: PTH207
-            up = os.path.relpath(folder, subject.project)
+            up = os.path.relpath(folder, release.project)
             return f"{name} is there from {up} on: name the folder in which dbt is called in sluice.yml, working_directory"
     return ""
 

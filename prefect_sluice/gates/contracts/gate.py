@@ -17,7 +17,7 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, overall
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import CandidateView, ReleaseView, ToolsView
 from prefect_sluice.warehouse.base import Reader
 
 
@@ -31,60 +31,61 @@ class Contracts:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "contracts"
-    needs: ClassVar[Needs] = Needs.CANDIDATE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, candidate: CandidateView, tools: ToolsView) -> GateReport:
         """Return one finding per check of each contract of a changed model, and of each contract that a model which did
         not change was never held to. Repeatable."""
-        keys = _keys(subject)
-        nodes = [node for node in _to_ask(subject, keys) if node.contract]
+        keys = _keys(release)
+        nodes = [node for node in _to_ask(release, candidate, tools, keys) if node.contract]
         if not nodes:
-            return GateReport(self.id, not_applicable=_nothing(subject))
+            return GateReport(self.id, not_applicable=_nothing(release))
         missing = ready()
         if missing:
             return GateReport(self.id, (Finding(self.id, "contracts", Verdict.ERRORED, missing),))
         own = [node.contract.partition(":")[0] for node in nodes]
-        with project_modules(subject.project, own), warnings.catch_warnings():
+        with project_modules(release.project, own), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pandera warns of types that it merely does not list
-            found = {node.unique_id: list(_judge(node, subject)) for node in nodes}
-        _remember(subject, keys, found)
+            found = {node.unique_id: list(_judge(node, release, candidate)) for node in nodes}
+        _remember(tools, keys, found)
         return GateReport(self.id, tuple(finding for findings in found.values() for finding in findings))
 
 
-def _nothing(subject: Subject) -> str:
-    if any(node.contract for node in subject.nodes.values()):
+def _nothing(release: ReleaseView) -> str:
+    if any(node.contract for node in release.nodes.values()):
         return "no changed model has a contract, and no contract changed"
     return "no model has a contract"
 
 
-def _to_ask(subject: Subject, keys: Mapping[str, str]) -> Iterator[Node]:
-    yield from (subject.nodes[uid] for uid in subject.changed if uid in subject.nodes)
+def _to_ask(
+    release: ReleaseView, candidate: CandidateView, tools: ToolsView, keys: Mapping[str, str]
+) -> Iterator[Node]:
+    yield from (release.nodes[uid] for uid in release.changed if uid in release.nodes)
     for uid, key in keys.items():
-        known = subject.memory is not None and subject.memory.recall(key) is not None
-        if uid in subject.standing and uid not in subject.changed and not known:
-            yield subject.nodes[uid]
+        known = tools.memory is not None and tools.memory.recall(key) is not None
+        if uid in candidate.standing and uid not in release.changed and not known:
+            yield release.nodes[uid]
 
 
-def _keys(subject: Subject) -> Mapping[str, str]:
+def _keys(release: ReleaseView) -> Mapping[str, str]:
     """Return under what to remember that a relation was held to its contract: what it was built from, and the text."""
-    if subject.plan is None:
+    if release.plan is None:
         return {}
-    texts = ModuleTexts(subject.project)
+    texts = ModuleTexts(release.project)
     return {
         step.node: digest(
-            [subject.environment, step.node, step.fingerprint, step.inputs, texts.digest(node.contract)]
+            [release.environment, step.node, step.fingerprint, step.inputs, texts.digest(node.contract)]
         )
-        for step in subject.plan.steps
-        if (node := subject.nodes.get(step.node)) and node.contract
+        for step in release.plan.steps
+        if (node := release.nodes.get(step.node)) and node.contract
     }
 
 
-def _remember(subject: Subject, keys: Mapping[str, str], found: Mapping[str, Sequence[Finding]]) -> None:
+def _remember(tools: ToolsView, keys: Mapping[str, str], found: Mapping[str, Sequence[Finding]]) -> None:
     for uid, findings in found.items():
         held = overall(each.verdict for each in findings) is Verdict.PASSED
-        if held and uid in keys and subject.memory is not None:
-            subject.memory.keep(keys[uid], len(findings))
+        if held and uid in keys and tools.memory is not None:
+            tools.memory.keep(keys[uid], len(findings))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class _Place:
     """One relation under one contract, with everything that a finding about it needs."""
 
     node: Node
-    subject: Subject
+    release: ReleaseView
     reader: Reader
     relation: str
 
@@ -102,7 +103,7 @@ class _Place:
         )
 
 
-def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
+def _judge(node: Node, release: ReleaseView, candidate: CandidateView) -> Iterable[Finding]:
     def broken(what: str, where: str = "") -> list[Finding]:
         named = f"{where}: {what}" if where else what
         return [
@@ -111,19 +112,19 @@ def _judge(node: Node, subject: Subject) -> Iterable[Finding]:
             )
         ]
 
-    known = {**subject.standing, **subject.candidate_relations}
+    known = {**candidate.standing, **candidate.relations}
     relation = known.get(node.unique_id)
-    if subject.candidate is None or relation is None:
+    if candidate.reader is None or relation is None:
         return broken(f"{node.short} is not among the candidate's relations")
     try:
-        schema = load_schema(subject.project, node.contract)
-        columns = subject.candidate.columns(relation)
-        compiled = compile_contract(schema, columns, subject.candidate.dialect)
+        schema = load_schema(release.project, node.contract)
+        columns = candidate.reader.columns(relation)
+        compiled = compile_contract(schema, columns, candidate.reader.dialect)
     except ContractInvalid as error:
         return broken(f"{error.what}; {error.fix}" if error.fix else error.what, error.where)
     except QueryFailed as error:
         return broken(f"{node.short} cannot be read: {error.why}")
-    return _findings(compiled, _Place(node, subject, subject.candidate, relation))
+    return _findings(compiled, _Place(node, release, candidate.reader, relation))
 
 
 def _findings(compiled: CompiledContract, place: _Place) -> list[Finding]:
@@ -136,7 +137,7 @@ def _findings(compiled: CompiledContract, place: _Place) -> list[Finding]:
 
 
 def _settled(settled: SettledCheck, place: _Place) -> Finding:
-    location = blame(settled.error, place.subject.project) if settled.error else ""
+    location = blame(settled.error, place.release.project) if settled.error else ""
     return place.finding(settled, location)
 
 

@@ -23,10 +23,11 @@ from prefect_sluice.domain.coverage import (
     read_baseline,
     share,
 )
+from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.unknown_declarations import undeclared
 
 _ID = "coverage"
@@ -57,32 +58,31 @@ class Coverage:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> GateReport:
         """Return a finding per share, and one per model that lost something or has not what it must. Repeatable."""
-        package = str(read_yaml(subject.project / "dbt_project.yml", "dbt project", "").get("name", ""))
-        now = covered(subject.declared, package, self.settings.key_tests)
+        package = str(read_yaml(release.project / "dbt_project.yml", "dbt project", "").get("name", ""))
+        now = covered(declarations.now, package, self.settings.key_tests)
         if not now:
             return GateReport(_ID, not_applicable="the project has no models")
         try:
-            baseline = read_baseline(subject.project)
-            findings = list(self._against_baseline(subject, now, baseline))
+            baseline = read_baseline(release.project)
+            findings = list(self._against_baseline(tools, now, baseline))
         except BadInput as error:
             return GateReport(
                 _ID, (_make_finding("baseline", Verdict.ERRORED, str(error), location=BASELINE),)
             )
         bar = bool(self.settings.require or self.settings.minimum or baseline is not None)
-        if subject.declared_before is None:
-            unknown = tuple(undeclared(_ID, subject))
+        if declarations.before is None:
+            unknown = tuple(undeclared(_ID, release, declarations))
             findings += unknown
             if not unknown and not bar:
                 return GateReport(_ID, not_applicable="nothing serves yet to compare with, and no bar is set")
             before: Covered = {}
         else:
-            before = covered(subject.declared_before, package, self.settings.key_tests)
-        asked = _Asked(subject, now, before, baseline or CoverageBaseline({}))
+            before = covered(declarations.before, package, self.settings.key_tests)
+        asked = _Asked(release.edited, declarations.now, now, before, baseline or CoverageBaseline({}))
         findings += [*self._lost(asked), *self._required(asked), *self._shares(asked)]
         return GateReport(_ID, tuple(findings))
 
@@ -101,7 +101,7 @@ class Coverage:
 
     def _required(self, asked: _Asked) -> Iterator[Finding]:
         """Yield what new and edited models must have and have not; what they lost is told already."""
-        for uid in asked.subject.edited:
+        for uid in asked.edited:
             has = asked.now.get(uid)
             for aspect in self.settings.require if has is not None else ():
                 if aspect in (has or ()) or aspect in asked.before.get(uid, frozenset()):
@@ -143,12 +143,12 @@ class Coverage:
         )
 
     def _against_baseline(
-        self, subject: Subject, now: Covered, baseline: CoverageBaseline | None
+        self, tools: ToolsView, now: Covered, baseline: CoverageBaseline | None
     ) -> Iterator[Finding]:
         """Yield what the baseline file lets pass that it did not before, and what it need not list any more."""
         if baseline is None:
             return
-        earlier = subject.earlier()
+        earlier = tools.earlier()
         older = read_baseline(earlier) if earlier is not None else None
         added = baseline.beyond(older) if older is not None else ()
         if added:
@@ -168,14 +168,15 @@ class Coverage:
 class _Asked:
     """What one answer is made of."""
 
-    subject: Subject
+    edited: tuple[str, ...]
+    declared: Declarations
     now: Covered
     before: Covered
     baseline: CoverageBaseline
 
     def path(self, uid: str) -> str:
         """The file in which a model is written."""
-        return self.subject.declared.described[uid].path
+        return self.declared.described[uid].path
 
     def share_before(self, aspect: Aspect) -> float | None:
         """The share of before among the models that are still there: to delete one that had it is no fall."""

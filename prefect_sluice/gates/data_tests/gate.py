@@ -17,7 +17,7 @@ from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import NodeKind, short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import CandidateView, ReleaseView
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.data_tests.counts import TestCount, counts, first_rows, rows
 from prefect_sluice.warehouse.base import Reader
@@ -48,35 +48,34 @@ class DataTests:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "data_tests"
-    needs: ClassVar[Needs] = Needs.CANDIDATE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, candidate: CandidateView) -> GateReport:
         """Return a finding per data test, and one per relation that has no rows to be tested."""
-        results = [result for result in subject.built.results if result.kind == "test"]
-        tests = subject.built.tests
+        results = [result for result in candidate.built.results if result.kind == "test"]
+        tests = candidate.built.tests
         if not results and not tests:
             return GateReport(self.id, not_applicable="no data test looks at what changed")
-        if tests and subject.candidate is None:
+        if tests and candidate.reader is None:
             return GateReport(self.id, (Finding(self.id, "gate", Verdict.ERRORED, "there is no candidate"),))
-        findings = [_answered(self.id, result, subject.candidate) for result in results]
-        if subject.candidate is not None:
-            views = [node.name for node in subject.nodes.values() if node.kind is NodeKind.VIEW]
-            found = counts(tests, subject.candidate, views)
+        findings = [_answered(self.id, result, candidate.reader) for result in results]
+        if candidate.reader is not None:
+            views = [node.name for node in release.nodes.values() if node.kind is NodeKind.VIEW]
+            found = counts(tests, candidate.reader, views)
             findings += [
-                _test_finding(self.id, test, found[test.unique_id], subject.candidate) for test in tests
+                _test_finding(self.id, test, found[test.unique_id], candidate.reader) for test in tests
             ]
-            findings += self._empty(subject, subject.candidate)
+            findings += self._empty(candidate, candidate.reader)
         return GateReport(self.id, tuple(findings))
 
-    def _empty(self, subject: Subject, reader: Reader) -> Iterator[Finding]:
+    def _empty(self, candidate: CandidateView, reader: Reader) -> Iterator[Finding]:
         """Yield a finding for each tested relation of the candidate that has no rows: every test holds on nothing."""
-        built = subject.built
+        built = candidate.built
         looked: dict[str, int] = {}
         for item in (*built.tests, *(result for result in built.results if result.kind == "test")):
             for uid in item.parents:
                 looked[uid] = looked.get(uid, 0) + 1
-        for uid, relation in subject.candidate_relations.items():
+        for uid, relation in candidate.relations.items():
             if uid not in looked:
                 continue
             there = _has_rows(relation, reader)
@@ -84,7 +83,7 @@ class DataTests:
                 told = "whether it has rows to be tested cannot be told"
                 yield Finding(self.id, "rows", Verdict.INCONCLUSIVE, told, (uid,))
             elif not there:
-                live = subject.live_relations.get(uid)
+                live = candidate.live.get(uid)
                 yield self._without_rows(uid, looked[uid], _has_rows(live, reader) if live else False)
 
     def _without_rows(self, uid: str, tests: int, had: bool | None) -> Finding:

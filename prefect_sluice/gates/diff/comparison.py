@@ -13,7 +13,7 @@ from prefect_sluice.diff.compare import compare
 from prefect_sluice.diff.float_tolerance import RELATIVE, Tolerance
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.domain.node import Node, NodeKind
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, ToolsView
 
 
 class ComparisonSettings(config.GateSettings):
@@ -39,18 +39,20 @@ class ComparisonSettings(config.GateSettings):
         return partial(Tolerance(self.tolerance, self.tolerances).of, tuple(names))
 
 
-def compared(subject: Subject, node: Node, before: str, after: str, how: ComparisonSettings) -> RelationDiff:
+def compared(
+    candidate: CandidateView, tools: ToolsView, node: Node, before: str, after: str, how: ComparisonSettings
+) -> RelationDiff:
     """Return what differs between two states of a node's relation, in quoted SQL. Repeatable.
 
     A snapshot whose key is none there (it was another once, or is an expression) is compared by the column that tells its
     versions apart. Raises QueryFailed when the warehouse refuses, BadInput for an engine that is not known.
     """
-    assert subject.candidate is not None
+    assert candidate.reader is not None
     near, key = how.near(names(node)), _key(node, how)
-    found = compare(subject.candidate, before, after, key, node.short, subject.memory, near)
+    found = compare(candidate.reader, before, after, key, node.short, tools.memory, near)
     if node.kind is not NodeKind.SNAPSHOT or found.key or found.same_rows:
         return found
-    by_version = compare(subject.candidate, before, after, (node.version,), node.short, subject.memory, near)
+    by_version = compare(candidate.reader, before, after, (node.version,), node.short, tools.memory, near)
     return by_version if by_version.key else found
 
 

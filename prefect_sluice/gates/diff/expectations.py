@@ -10,7 +10,7 @@ from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, ReleaseView
 from prefect_sluice.gates.diff.comparison import names
 from prefect_sluice.planning.expectations import CommitDeclarations, ExpectedChange
 
@@ -18,7 +18,11 @@ _CHECK = "expect"
 
 
 def judge_expectations(
-    gate: str, subject: Subject, said: CommitDeclarations, diffs: Mapping[str, RelationDiff]
+    gate: str,
+    release: ReleaseView,
+    candidate: CandidateView,
+    said: CommitDeclarations,
+    diffs: Mapping[str, RelationDiff],
 ) -> tuple[Finding, ...]:
     """Return a finding for each expectation that cannot be read (INCONCLUSIVE: what it was to explain, nobody knows) or that
     is of nothing or of what did not happen (WARNED). `diffs` are the differences by unique id."""
@@ -33,7 +37,7 @@ def judge_expectations(
         )
         for item in said.unreadable
     ]
-    empty = [(item, _why_not(item, subject, diffs)) for item in said.expected]
+    empty = [(item, _why_not(item, release, candidate, diffs)) for item in said.expected]
     return (
         *unread,
         *(
@@ -42,7 +46,7 @@ def judge_expectations(
                 _CHECK,
                 Verdict.WARNED,
                 f"expected {item}: {why}",
-                tuple(node.unique_id for node in _meant(item, subject)),
+                tuple(node.unique_id for node in _meant(item, release)),
                 location=item.where,
                 fix="is the change complete? else take the expectation out",
             )
@@ -52,22 +56,24 @@ def judge_expectations(
     )
 
 
-def _meant(item: ExpectedChange, subject: Subject) -> list[Node]:
-    return [node for node in subject.nodes.values() if item.is_of(names(node))]
+def _meant(item: ExpectedChange, release: ReleaseView) -> list[Node]:
+    return [node for node in release.nodes.values() if item.is_of(names(node))]
 
 
-def _why_not(item: ExpectedChange, subject: Subject, diffs: Mapping[str, RelationDiff]) -> str:
-    meant = _meant(item, subject)
+def _why_not(
+    item: ExpectedChange, release: ReleaseView, candidate: CandidateView, diffs: Mapping[str, RelationDiff]
+) -> str:
+    meant = _meant(item, release)
     if not meant:
-        near = get_close_matches(item.relation, [node.short for node in subject.nodes.values()], n=1)
+        near = get_close_matches(item.relation, [node.short for node in release.nodes.values()], n=1)
         return "there is no such relation" + (f"; did you mean {near[0]!r}?" if near else "")
     compared = [node.unique_id for node in meant if node.unique_id in diffs]
     if not compared:
-        changed = [node for node in meant if node.unique_id in subject.changed]
+        changed = [node for node in meant if node.unique_id in release.changed]
         return "it is new, or could not be compared" if changed else "the release does not change it"
     if any(_happened(item, diffs[uid]) for uid in compared):
         return ""
-    columns = {column for uid in compared for column in _columns(uid, subject)}
+    columns = {column for uid in compared for column in _columns(uid, candidate)}
     if columns and not item.is_rows and not any(item.is_column(column) for column in columns):
         near = get_close_matches(item.column, sorted(columns), n=1)
         return "there is no such column" + (f"; did you mean {near[0]!r}?" if near else "")
@@ -78,12 +84,12 @@ def _happened(item: ExpectedChange, diff: RelationDiff) -> bool:
     return any(part.by is item for part in parts(diff, [item]))
 
 
-def _columns(uid: str, subject: Subject) -> set[str]:
-    assert subject.candidate is not None
+def _columns(uid: str, candidate: CandidateView) -> set[str]:
+    assert candidate.reader is not None
     found: set[str] = set()
-    for relations in (subject.candidate_relations, subject.live_relations):
+    for relations in (candidate.relations, candidate.live):
         try:
-            found |= {column.name for column in subject.candidate.columns(relations[uid])}
+            found |= {column.name for column in candidate.reader.columns(relations[uid])}
         except QueryFailed:
             return set()
     return found

@@ -15,7 +15,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.gates.diff.expectations import judge_expectations
 from prefect_sluice.planning.expectations import CommitDeclarations
@@ -50,46 +50,52 @@ class Diff:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "diff"
-    needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(
+        self, release: ReleaseView, candidate: CandidateView, declarations: DeclarationsView, tools: ToolsView
+    ) -> GateReport:
         """Return one finding per changed relation that is served now, and one per expectation that did not come true or
         cannot be read. Repeatable."""
-        known = [subject.nodes[each] for each in subject.changed if each in subject.nodes]
-        served = [node for node in known if node.unique_id in subject.live_relations]
+        known = [release.nodes[each] for each in release.changed if each in release.nodes]
+        served = [node for node in known if node.unique_id in candidate.live]
         if not served:
             return GateReport(self.id, not_applicable="nothing is served yet to compare with")
-        said = subject.expected()
+        said = declarations.expected()
         diffs: dict[str, RelationDiff] = {}
-        findings = [self._compare(node, subject, said, diffs) for node in served]
-        return GateReport(self.id, (*findings, *judge_expectations(self.id, subject, said, diffs)))
+        findings = [self._compare(node, release, candidate, tools, said, diffs) for node in served]
+        return GateReport(self.id, (*findings, *judge_expectations(self.id, release, candidate, said, diffs)))
 
     def _compare(
-        self, node: Node, subject: Subject, said: CommitDeclarations, diffs: dict[str, RelationDiff]
+        self,
+        node: Node,
+        release: ReleaseView,
+        candidate: CandidateView,
+        tools: ToolsView,
+        said: CommitDeclarations,
+        diffs: dict[str, RelationDiff],
     ) -> Finding:
-        after = subject.candidate_relations.get(node.unique_id)
-        if subject.candidate is None or after is None:
+        after = candidate.relations.get(node.unique_id)
+        if candidate.reader is None or after is None:
             return self._broken(node, "not among the candidate's relations")
-        before = subject.live_relations[node.unique_id]
+        before = candidate.live[node.unique_id]
         try:
-            found = compared(subject, node, before, after, self.settings)
+            found = compared(candidate, tools, node, before, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
-        diffs[node.unique_id] = subject.compared[node.unique_id] = found
+        diffs[node.unique_id] = candidate.compared[node.unique_id] = found
         # That a refresh brings new data, everybody knows.
-        unsaid = found.same_rows or subject.cause.renews
-        moved = () if unsaid else subject.moved.get(node.unique_id, ())
-        same_code = node.unique_id in subject.same_code
+        unsaid = found.same_rows or release.cause.renews
+        moved = () if unsaid else candidate.moved.get(node.unique_id, ())
+        same_code = node.unique_id in candidate.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
-        if (
-            same_code
-        ):  # a commit declares what its code changes; what the same code made of new data is no part of that
+        if same_code:
+            # A commit declares what its code changes; what the same code made of new data is no part of that.
             return finding
-        baseline = subject.baseline_relations.get(node.unique_id) if moved else None
+        baseline = candidate.baseline.get(node.unique_id) if moved else None
         if baseline is None:
-            return self._explained(finding, node, found, subject, said, moved)
-        return self._by_rule(finding, node, baseline, after, subject, said, diffs)
+            return self._explained(finding, node, found, release, candidate, said, moved)
+        return self._by_rule(finding, node, baseline, after, release, candidate, tools, said, diffs)
 
     def _by_rule(
         self,
@@ -97,19 +103,21 @@ class Diff:
         node: Node,
         baseline: str,
         after: str,
-        subject: Subject,
+        release: ReleaseView,
+        candidate: CandidateView,
+        tools: ToolsView,
         said: CommitDeclarations,
         diffs: dict[str, RelationDiff],
     ) -> Finding:
         """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
         try:
-            rule = compared(subject, node, baseline, after, self.settings)
+            rule = compared(candidate, tools, node, baseline, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared with its baseline: {error}")
         diffs[node.unique_id] = rule
         alone = "the same" if rule.headline in finding.summary else rule.headline
         told = replace(finding, summary=f"{finding.summary}; by the new code alone: {alone}")
-        return self._explained(told, node, rule, subject, said, ())
+        return self._explained(told, node, rule, release, candidate, said, ())
 
     def _broken(self, node: Node, why: str) -> Finding:
         return Finding(
@@ -145,13 +153,14 @@ class Diff:
         finding: Finding,
         node: Node,
         diff: RelationDiff,
-        subject: Subject,
+        release: ReleaseView,
+        candidate: CandidateView,
         said: CommitDeclarations,
         moved: tuple[str, ...],
     ) -> Finding:
         """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
         limit = self._limit(said)
-        if subject.cause.renews or limit is None:
+        if release.cause.renews or limit is None:
             return finding
         parts = expected_part.parts(diff, [each for each in said.expected if each.is_of(names(node))])
         finding = replace(finding, more=(*finding.more, expected_part.table(parts))) if parts else finding
@@ -169,7 +178,7 @@ class Diff:
             summary=f"{finding.summary}; not declared: {words}",
             observed=over,
             limit=limit,
-            fix=_same_inputs(subject) if moved else _declare(node, parts, limit),
+            fix=_same_inputs(release, candidate) if moved else _declare(node, parts, limit),
         )
 
     def _limit(self, said: CommitDeclarations) -> float | None:
@@ -214,9 +223,9 @@ def _doubts(diff: RelationDiff) -> list[str]:
     return said
 
 
-def _same_inputs(subject: Subject) -> str:
-    where = f" --env {subject.environment}" if subject.environment else ""
-    why = f"{subject.no_baseline}; " if subject.no_baseline else ""
+def _same_inputs(release: ReleaseView, candidate: CandidateView) -> str:
+    where = f" --env {release.environment}" if release.environment else ""
+    why = f"{candidate.no_baseline}; " if candidate.no_baseline else ""
     return f"{why}serve the new data with the old code first (sluice refresh{where}), then release again"
 
 

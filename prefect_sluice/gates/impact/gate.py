@@ -13,7 +13,7 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView
 from prefect_sluice.gates.unknown_declarations import undeclared
 from prefect_sluice.planning.impact import (
     Effect,
@@ -42,26 +42,27 @@ class Impact:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "impact"
-    needs: ClassVar[Needs] = Needs.CANDIDATE_AND_LIVE
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(
+        self, release: ReleaseView, candidate: CandidateView, declarations: DeclarationsView
+    ) -> GateReport:
         """Return what changes for each consumer reached, and what cannot be told. Repeatable."""
-        consumers = tuple(subject.declared.consumers.values())
-        earlier = tuple(subject.declared_before.consumers.values()) if subject.declared_before else ()
-        unknown = tuple(undeclared(self.id, subject, _UNTOLD)) if subject.served else ()
+        consumers = tuple(declarations.now.consumers.values())
+        earlier = tuple(declarations.before.consumers.values()) if declarations.before else ()
+        unknown = tuple(undeclared(self.id, release, declarations, _UNTOLD)) if candidate.served else ()
         if not consumers and not earlier and not unknown:
             return GateReport(self.id, not_applicable="the project declares no consumers (exposures)")
-        if subject.plan is None or not subject.served:
+        if release.plan is None or not candidate.served:
             return GateReport(self.id, not_applicable="nothing is served yet that a consumer could read")
-        known, unread = _read_impact_inputs(subject, (*consumers, *earlier))
+        known, unread = _read_impact_inputs(release, candidate, (*consumers, *earlier))
         found = reached(known, consumers)
         findings = [
             *unknown,
             *(finding for item in found for finding in self._consumer_findings(item, unread)),
             *self._given_up(without(reached(known, earlier), found), consumers),
-            *(self._untold(item, unread, subject) for item in consumers if _touches(item, unread, subject)),
-            *(finding for item in consumers for finding in self._strange(item, subject, known)),
+            *(self._untold(item, unread, release) for item in consumers if _touches(item, unread, release)),
+            *(finding for item in consumers for finding in self._strange(item, release, candidate, known)),
         ]
         return GateReport(self.id, tuple(findings) or (self._nobody(len(consumers)),))
 
@@ -113,8 +114,8 @@ class Impact:
                 fix=f"make sure that {item.consumer.owner or 'its owner'} knows",
             )
 
-    def _untold(self, consumer: Consumer, unread: Mapping[str, str], subject: Subject) -> Finding:
-        touched = [uid for uid in _reads(consumer, subject) if uid in unread]
+    def _untold(self, consumer: Consumer, unread: Mapping[str, str], release: ReleaseView) -> Finding:
+        touched = [uid for uid in _reads(consumer, release) if uid in unread]
         told = "; ".join(f"{short_name(uid) or uid} {unread[uid]}" for uid in touched)
         return Finding(
             self.id,
@@ -126,12 +127,14 @@ class Impact:
             fix="mend the relation first; its columns are compared once it is built",
         )
 
-    def _strange(self, consumer: Consumer, subject: Subject, known: ImpactInputs) -> Iterable[Finding]:
+    def _strange(
+        self, consumer: Consumer, release: ReleaseView, candidate: CandidateView, known: ImpactInputs
+    ) -> Iterable[Finding]:
         """Yield the names that a consumer gives, and that nothing bears."""
-        for uid, columns in _reads(consumer, subject).items():
-            if columns is None or (uid in consumer.parents and uid not in subject.nodes):
+        for uid, columns in _reads(consumer, release).items():
+            if columns is None or (uid in consumer.parents and uid not in release.nodes):
                 continue  # a source, or a model without a relation of its own, is no part of the release
-            wrong = _unknown(uid, columns, subject, known)
+            wrong = _unknown(uid, columns, release, candidate, known)
             if wrong:
                 yield Finding(
                     self.id,
@@ -149,26 +152,26 @@ class Impact:
 
 
 def _read_impact_inputs(
-    subject: Subject, consumers: Iterable[Consumer]
+    release: ReleaseView, candidate: CandidateView, consumers: Iterable[Consumer]
 ) -> tuple[ImpactInputs, Mapping[str, str]]:
     """Return what is known of both sides of all that the consumers read, and why a relation's columns are not."""
-    assert subject.plan is not None
-    wanted = {uid for consumer in consumers for uid in _reads(consumer, subject)}
+    assert release.plan is not None
+    wanted = {uid for consumer in consumers for uid in _reads(consumer, release)}
     schemas: dict[str, tuple[Schema, Schema]] = {}
     unread: dict[str, str] = {}
     # What is served and was dropped by somebody has no columns to compare with: it is built anew.
-    for uid in sorted(wanted & set(subject.changed) & set(subject.served) - _dropped(subject)):
+    for uid in sorted(wanted & set(release.changed) & set(candidate.served) - _dropped(candidate)):
         try:
             schemas[uid] = (
-                _columns(subject.candidate, subject.live_relations.get(uid)),
-                _columns(subject.candidate, subject.candidate_relations.get(uid)),
+                _columns(candidate.reader, candidate.live.get(uid)),
+                _columns(candidate.reader, candidate.relations.get(uid)),
             )
         except LookupError:
             unread[uid] = "was not built"
         except QueryFailed as error:
             unread[uid] = f"cannot be read ({(str(error).splitlines() or [''])[0]})"
-    counted = {uid: _counted(diff) for uid, diff in subject.compared.items() if uid in schemas}
-    return ImpactInputs(subject.plan, subject.served, subject.noted, schemas, counted), unread
+    counted = {uid: _counted(diff) for uid, diff in candidate.compared.items() if uid in schemas}
+    return ImpactInputs(release.plan, candidate.served, candidate.noted, schemas, counted), unread
 
 
 def _counted(diff: RelationDiff) -> RowChanges:
@@ -181,8 +184,8 @@ def _counted(diff: RelationDiff) -> RowChanges:
     return RowChanges(tuple(each.name for each in diff.columns_changed), " and ".join(told))
 
 
-def _dropped(subject: Subject) -> set[str]:
-    return set(subject.candidate_relations) - set(subject.live_relations)
+def _dropped(candidate: CandidateView) -> set[str]:
+    return set(candidate.relations) - set(candidate.live)
 
 
 def _columns(reader: Reader | None, relation: str | None) -> Schema:
@@ -191,29 +194,31 @@ def _columns(reader: Reader | None, relation: str | None) -> Schema:
     return {column.name: column.type for column in reader.columns(relation)}
 
 
-def _reads(consumer: Consumer, subject: Subject) -> Mapping[str, tuple[str, ...] | None]:
-    assert subject.plan is not None
-    return reads(consumer, subject.plan)
+def _reads(consumer: Consumer, release: ReleaseView) -> Mapping[str, tuple[str, ...] | None]:
+    assert release.plan is not None
+    return reads(consumer, release.plan)
 
 
-def _touches(consumer: Consumer, unread: Mapping[str, str], subject: Subject) -> bool:
-    return any(uid in unread for uid in _reads(consumer, subject))
+def _touches(consumer: Consumer, unread: Mapping[str, str], release: ReleaseView) -> bool:
+    return any(uid in unread for uid in _reads(consumer, release))
 
 
-def _unknown(uid: str, columns: Sequence[str], subject: Subject, known: ImpactInputs) -> str:
+def _unknown(
+    uid: str, columns: Sequence[str], release: ReleaseView, candidate: CandidateView, known: ImpactInputs
+) -> str:
     """Return in words what of these columns there is not, "" if all are there, or it cannot be told."""
-    assert subject.plan is not None
-    step = next((step for step in subject.plan.steps if step.node == uid), None)
+    assert release.plan is not None
+    step = next((step for step in release.plan.steps if step.node == uid), None)
     if step is None:
         return f"{uid}, and no relation of the project bears that name"
     if uid in known.schemas:
         before, after = known.schemas[uid]
         there = {*before, *after}  # what this change drops is told as such
-    elif uid in subject.changed or subject.candidate is None:
+    elif uid in release.changed or candidate.reader is None:
         return ""
     else:
         try:
-            there = {*_columns(subject.candidate, subject.candidate.at(step.name))}
+            there = {*_columns(candidate.reader, candidate.reader.at(step.name))}
         except QueryFailed:
             return ""
     lower = {name.lower() for name in there}

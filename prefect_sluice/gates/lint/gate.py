@@ -19,7 +19,7 @@ from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.file_findings import ID, Linted, advised, said_of
@@ -51,25 +51,24 @@ class Lint:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = ID
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, tools: ToolsView) -> GateReport:
         """Return one finding per violation that the change brings, and a PASSED one per file that has none; what stands on
         lines that were there before is one finding that warns."""
-        files = _edited_sql(subject)
+        files = _edited_sql(release)
         if not files:
             return GateReport(ID, not_applicable="no SQL model was edited")
-        report = self._report(files, subject)
+        report = self._report(files, release, tools)
         untried = [item for item in report.findings if not item.location and not item.verdict.lets_through]
-        if not untried or not subject.touched or not _are_as_they_were(subject, subject.touched):
+        if not untried or not release.touched or not _are_as_they_were(release, release.touched):
             return report
         return replace(report, findings=tuple(map(_untried, report.findings)))
 
-    def _report(self, files: Mapping[Path, Node], subject: Subject) -> GateReport:
-        project = subject.project.resolve()
-        top = subject.root.resolve() if subject.change else None
-        linter = LintWorkspace(project, read_template_project(project, subject.vars, subject.dialect), top)
+    def _report(self, files: Mapping[Path, Node], release: ReleaseView, tools: ToolsView) -> GateReport:
+        project = release.project.resolve()
+        top = release.root.resolve() if release.change else None
+        linter = LintWorkspace(project, read_template_project(project, tools.vars, release.dialect), top)
         try:
             if not linter.has_settings(files):
                 return GateReport(ID, not_applicable="the project has no .sqlfluff")
@@ -80,9 +79,11 @@ class Lint:
         if find_spec("sqlfluff") is None:
             return _cannot("sqlfluff is not installed; install prefect-sluice[lint]")
         with sqlfluff.quiet():
-            return self._lint(files, linter, subject)
+            return self._lint(files, linter, release, tools)
 
-    def _lint(self, files: Mapping[Path, Node], linter: LintWorkspace, subject: Subject) -> GateReport:
+    def _lint(
+        self, files: Mapping[Path, Node], linter: LintWorkspace, release: ReleaseView, tools: ToolsView
+    ) -> GateReport:
         present = [file for file in files if file.is_file()]
         findings = [_missing(node) for file, node in files.items() if file not in present]
         try:
@@ -90,21 +91,21 @@ class Lint:
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
-        told = self._lint_files(rules, subject.memory)
+        told = self._lint_files(rules, tools.memory)
         if not findings and not told:
             return GateReport(ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
-        named = {file: _path(subject, files[file]) for file, answer in told.items() if answer != LintedFile()}
-        former = subject.former([*named.values()])
+        named = {file: _path(release, files[file]) for file, answer in told.items() if answer != LintedFile()}
+        former = release.former([*named.values()])
         linted = {file: Linted(files[file], told[file], former.get(named.get(file, ""))) for file in told}
         old: list[Finding] = []
-        for item in self._compared(linted, rules, subject, linter):
+        for item in self._compared(linted, rules, release, tools, linter):
             own, before = item.findings()
             findings += own
             old += before
         return GateReport(
             ID,
             folded(
-                (*advised(findings, subject.environment), *unknown_former_texts(ID, former)), old, "finding"
+                (*advised(findings, release.environment), *unknown_former_texts(ID, former)), old, "finding"
             ),
         )
 
@@ -118,7 +119,8 @@ class Lint:
         self,
         linted: Mapping[Path, Linted],
         rules: Mapping[Path, LintRules],
-        subject: Subject,
+        release: ReleaseView,
+        tools: ToolsView,
         linter: LintWorkspace,
     ) -> list[Linted]:
         """Return the files with what sqlfluff says, by the rules of now, of what they were, where that has to be known."""
@@ -128,9 +130,9 @@ class Lint:
             if item.former is not None
             and item.asks_past
             # A limit that comes with the change says nothing of what the file was before.
-            and not (item.answer.is_whole and _are_settings_new(subject, linter, file))
+            and not (item.answer.is_whole and _are_settings_new(release, linter, file))
         }
-        past = self._answers([*former.values()], subject.memory)
+        past = self._answers([*former.values()], tools.memory)
         known = {file: past[source.key] for file, source in former.items()}
         return [replace(item, past=known.get(file)) for file, item in linted.items()]
 
@@ -163,23 +165,23 @@ class Lint:
         return 2 if sum(len(one.text) for one in sources) >= _WORTH_TWO and (os.cpu_count() or 1) > 1 else 1
 
 
-def _edited_sql(subject: Subject) -> dict[Path, Node]:
+def _edited_sql(release: ReleaseView) -> dict[Path, Node]:
     """Return a node for each edited SQL file, in order of path; a file may hold several snapshots."""
     found: dict[Path, Node] = {}
-    nodes = (subject.nodes[one] for one in sorted(subject.rewritten) if one in subject.nodes)
+    nodes = (release.nodes[one] for one in sorted(release.rewritten) if one in release.nodes)
     for node in sorted(nodes, key=lambda node: node.path):
         # A snapshot may be written in YAML, and then has no SQL of its own.
         if node.language == "sql" and node.kind is not NodeKind.SEED and node.path.endswith(".sql"):
-            found.setdefault(subject.project.resolve() / node.path, node)
+            found.setdefault(release.project.resolve() / node.path, node)
     return found
 
 
-def _are_settings_new(subject: Subject, linter: LintWorkspace, file: Path) -> bool:
+def _are_settings_new(release: ReleaseView, linter: LintWorkspace, file: Path) -> bool:
     """Say whether the change adds, edits or removes a file that may hold settings for `file`, or moves `file` itself."""
-    root = subject.root.resolve()
+    root = release.root.resolve()
     inside = [place for place in (file, *linter.settings(file)) if place.is_relative_to(root)]
     paths = [place.relative_to(root).as_posix() for place in inside]
-    former = subject.former(paths)
+    former = release.former(paths)
     own, *others = zip(inside, paths, strict=True)
     moved = former.get(own[1])
     if moved is not None and moved.moved_from:
@@ -192,9 +194,9 @@ def _is_edited(path: str, former: Mapping[str, FormerText | None]) -> bool:
     return text is None or bool(text.hunks)
 
 
-def _are_as_they_were(subject: Subject, paths: Sequence[str]) -> bool:
+def _are_as_they_were(release: ReleaseView, paths: Sequence[str]) -> bool:
     """Say whether each file is as it was, as all are on a first release."""
-    former = subject.former(paths)
+    former = release.former(paths)
     known = [former.get(path) for path in paths]
     return all(item is not None and not item.hunks for item in known)
 
@@ -206,9 +208,9 @@ def _untried(finding: Finding) -> Finding:
     return replace(finding, verdict=Verdict.WARNED, summary=f"not linted, because {finding.summary}")
 
 
-def _path(subject: Subject, node: Node) -> str:
+def _path(release: ReleaseView, node: Node) -> str:
     """Return the path of a node's file in the repository."""
-    return str(PurePosixPath(subject.change.project if subject.change else ".") / node.path)
+    return str(PurePosixPath(release.change.project if release.change else ".") / node.path)
 
 
 def _rules(present: Sequence[Path], linter: LintWorkspace) -> dict[Path, LintRules]:

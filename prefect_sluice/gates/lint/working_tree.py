@@ -16,7 +16,7 @@ from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, Subject, ToolsView
 from prefect_sluice.gates.catalog import make_gates
 from prefect_sluice.gates.lint import sqlfluff
 from prefect_sluice.gates.lint.gate import Lint
@@ -93,16 +93,15 @@ def lint(
     nodes = {file.as_posix(): _node(workspace.project, project, file) for file in files}
     gates.checked(workspace.settings.gates, str(workspace.file))
     settings = _settings(workspace)
-    (gate,) = (gate for gate in make_gates(settings, [Needs.SOURCES]) if isinstance(gate, Lint))
-    subject = Subject(
+    (gate,) = (gate for gate in make_gates(settings, of_candidate=False) if isinstance(gate, Lint))
+    release = ReleaseView(
         workspace.project,
         nodes,
         tuple(nodes),
         rewritten=tuple(nodes),
         former=all_new if everything else _former(workspace, environment),
-        vars=workspace.settings.vars,
-        memory=memory,
     )
+    subject = Subject(release, tools=ToolsView(memory=memory, vars=workspace.settings.vars))
     return gates.run(gate, subject, settings)
 
 

@@ -20,7 +20,7 @@ from prefect_sluice.domain.build_conditions import (
 )
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.warehouse.engines import LIBRARIES
 
 _ID = "parity"
@@ -49,28 +49,27 @@ class Parity:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, tools: ToolsView) -> GateReport:
         """Return a finding per difference, and one per group of facts in which there is none. Repeatable."""
-        proven = subject.conditions()
+        proven = tools.conditions()
         if isinstance(proven, str):
             return GateReport(_ID, not_applicable=proven)
-        return GateReport(_ID, tuple(self._findings(subject, proven)))
+        return GateReport(_ID, tuple(self._findings(release, proven)))
 
-    def _findings(self, subject: Subject, proven: ConditionsBefore) -> Iterator[Finding]:
+    def _findings(self, release: ReleaseView, proven: ConditionsBefore) -> Iterator[Finding]:
         found = list(differences(proven.before, proven.here))
         for group, words in GROUPS.items():
-            where = _where_unknown(group, subject, proven)
+            where = _where_unknown(group, release, proven)
             if where:
                 yield _unknown(group, words, *where)
                 continue
             of_group = [item for item in found if item.group == group]
             for item in of_group[:_ONE_BY_ONE]:
-                yield self._difference_finding(item, subject, proven)
+                yield self._difference_finding(item, release, proven)
             if of_group[_ONE_BY_ONE:]:
-                yield self._together(group, of_group[_ONE_BY_ONE:], subject, proven)
+                yield self._together(group, of_group[_ONE_BY_ONE:], release, proven)
             facts = proven.here.facts.get(group, {})
             if not of_group and facts:
                 summary = f"{words}: the same as in {proven.environment}"
@@ -79,21 +78,21 @@ class Parity:
             yield Finding(_ID, "as of then", Verdict.WARNED, note)
 
     def _difference_finding(
-        self, item: ConditionDifference, subject: Subject, proven: ConditionsBefore
+        self, item: ConditionDifference, release: ReleaseView, proven: ConditionsBefore
     ) -> Finding:
         verdict, reason = self._verdict(item)
-        summary = f"{item.key} {_sides(item, proven.environment, subject.environment)}"
+        summary = f"{item.key} {_sides(item, proven.environment, release.environment)}"
         return Finding(
             _ID,
             item.key,
             verdict,
             f"{summary} (known: {reason})" if reason else summary,
-            tuple(_readers(item, subject, proven)),
+            tuple(_readers(item, release, proven)),
             fix="" if reason else _fix(item),
         )
 
     def _together(
-        self, group: str, items: Sequence[ConditionDifference], subject: Subject, proven: ConditionsBefore
+        self, group: str, items: Sequence[ConditionDifference], release: ReleaseView, proven: ConditionsBefore
     ) -> Finding:
         worst = max(self._verdict(item)[0] for item in items)
         rows = tuple((item.name, item.before, item.here) for item in items[:EVIDENCE_ROWS])
@@ -103,7 +102,7 @@ class Parity:
             worst,
             f"{count(len(items), 'more difference')} in {GROUPS[group]}",
             observed=len(items),
-            evidence=Evidence(("what", proven.environment, subject.environment), rows, len(items)),
+            evidence=Evidence(("what", proven.environment, release.environment), rows, len(items)),
         )
 
     def _verdict(self, item: ConditionDifference) -> tuple[Verdict, str]:
@@ -139,7 +138,7 @@ def _fix(item: ConditionDifference) -> str:
     return f"{what}, or say that it is meant: gates.parity.known: {{{item.key}: why}}"
 
 
-def _readers(item: ConditionDifference, subject: Subject, proven: ConditionsBefore) -> list[str]:
+def _readers(item: ConditionDifference, release: ReleaseView, proven: ConditionsBefore) -> list[str]:
     """Return the nodes that read the source that differs."""
     if item.group != "sources":
         return []
@@ -147,13 +146,13 @@ def _readers(item: ConditionDifference, subject: Subject, proven: ConditionsBefo
     name = relations.get(item.name) or relations.get(item.name.rpartition(".")[0]) or ""
     return [
         uid
-        for uid, node in subject.nodes.items()
+        for uid, node in release.nodes.items()
         if any(str(source).lower() == name.lower() for source in node.sources)
     ]
 
 
-def _where_unknown(group: str, subject: Subject, proven: ConditionsBefore) -> tuple[str, str] | None:
-    sides = ((proven.environment, proven.before), (subject.environment, proven.here))
+def _where_unknown(group: str, release: ReleaseView, proven: ConditionsBefore) -> tuple[str, str] | None:
+    sides = ((proven.environment, proven.before), (release.environment, proven.here))
     return next(((name, side.unknown[group]) for name, side in sides if group in side.unknown), None)
 
 

@@ -15,7 +15,7 @@ from prefect_sluice import config
 from prefect_sluice.config.base import Duration
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.project_tests.junit import ReportedTest, read
 from prefect_sluice.gates.project_tests.suite import TAIL, Suite, SuiteRun
 from prefect_sluice.isolation.run_command import Ended
@@ -84,21 +84,20 @@ class ProjectTests:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "project_tests"
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, tools: ToolsView) -> GateReport:
         """Return one finding per test that failed or broke, one for all skipped, one for all passed."""
-        if not _has_tests(subject.project.resolve()):
+        if not _has_tests(release.project.resolve()):
             return GateReport(_ID, not_applicable="the project has no pytest tests")
-        project = (subject.apart() or subject.project).resolve()
+        project = (tools.apart() or release.project).resolve()
         suite = Suite(
-            root=subject.change.root(project) if subject.change else project,
+            root=release.change.root(project) if release.change else project,
             project=project,
             arguments=(*self.settings.args, *self.settings.paths),
-            variables=subject.variables,
+            variables=tools.variables,
             timeout=self._timeout,
-            read=(*subject.readable, *(Path(path) for path in self.settings.may_read)),
+            read=(*tools.readable, *(Path(path) for path in self.settings.may_read)),
             network=self.settings.network,
             required=self.settings.isolation == "required",
         )

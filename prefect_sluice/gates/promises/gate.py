@@ -15,7 +15,7 @@ from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.node import Node, short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost_constraints, mismatches, table
 from prefect_sluice.gates.unknown_declarations import undeclared
@@ -34,19 +34,22 @@ class Promises:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> GateReport:
         """Return the findings: contracts of no model, those that do not load or fit, and all that is promised no longer."""
-        findings = (*_strays(subject), *_of_dbt(subject), *_of_pandera(subject))
+        findings = (
+            *_strays(release),
+            *_of_dbt(release, declarations, tools),
+            *_of_pandera(release, declarations, tools),
+        )
         if not findings:
             return GateReport(self.id, not_applicable="no model has a contract")
         return GateReport(self.id, findings)
 
 
-def _strays(subject: Subject) -> Iterator[Finding]:
-    bound = bind(find(subject.project), subject.nodes)
+def _strays(release: ReleaseView) -> Iterator[Finding]:
+    bound = bind(find(release.project), release.nodes)
     for stray in bound.strays:
         yield Finding(
             _ID,
@@ -66,18 +69,18 @@ def _unbound_text(stray: UnboundContract) -> str:
 # --- dbt's own contracts ---
 
 
-def _of_dbt(subject: Subject) -> Iterator[Finding]:
-    yield from _dbt_weaker(subject)
-    wanted = [uid for uid in subject.changed if _enforced(subject, uid)]
+def _of_dbt(release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> Iterator[Finding]:
+    yield from _dbt_weaker(release, declarations)
+    wanted = [uid for uid in release.changed if _enforced(release, declarations, uid)]
     if not wanted:
         return
-    answers = {result.unique_id: result for result in subject.without_rows(wanted)}
+    answers = {result.unique_id: result for result in tools.without_rows(wanted)}
     for uid in wanted:
-        yield from _fits(uid, answers.get(uid), subject.declared.described[uid])
+        yield from _fits(uid, answers.get(uid), declarations.now.described[uid])
 
 
-def _enforced(subject: Subject, uid: str) -> bool:
-    described, node = subject.declared.described.get(uid), subject.nodes.get(uid)
+def _enforced(release: ReleaseView, declarations: DeclarationsView, uid: str) -> bool:
+    described, node = declarations.now.described.get(uid), release.nodes.get(uid)
     return bool(described and described.enforced and node and node.language == "sql")
 
 
@@ -107,18 +110,20 @@ def _fits(uid: str, result: NodeResult | None, described: NodeDescription) -> It
         yield Finding(_ID, "dbt contract", Verdict.WARNED, told, (uid,))
 
 
-def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
-    yield from undeclared(_ID, subject, "whether dbt's contracts promise less than before cannot be told")
-    before = subject.declared_before or Declarations()
+def _dbt_weaker(release: ReleaseView, declarations: DeclarationsView) -> Iterator[Finding]:
+    yield from undeclared(
+        _ID, release, declarations, "whether dbt's contracts promise less than before cannot be told"
+    )
+    before = declarations.before or Declarations()
     compared = 0
     for uid, former in before.described.items():
-        now = subject.declared.described.get(uid)
+        now = declarations.now.described.get(uid)
         if now is None or not former.enforced:
             continue
         compared += 1
         for column, what in lost_constraints(former, now):
             yield _weaker(
-                subject, uid, Loss(column, what), subject.nodes[uid].path if uid in subject.nodes else ""
+                declarations, uid, Loss(column, what), release.nodes[uid].path if uid in release.nodes else ""
             )
     if compared:
         told = f"{count(compared, 'contract')} compared with what serves"
@@ -128,46 +133,51 @@ def _dbt_weaker(subject: Subject) -> Iterator[Finding]:
 # --- pandera's ---
 
 
-def _of_pandera(subject: Subject) -> Iterator[Finding]:
-    known = CheckoutContracts(subject.project, subject.memory)
-    now = known.contracts({uid: node.contract for uid, node in subject.nodes.items() if node.contract})
-    if subject.plan is not None and now:
-        known.remember(_kept_as(subject, subject.plan.release), now)
+def _of_pandera(release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> Iterator[Finding]:
+    known = CheckoutContracts(release.project, tools.memory)
+    now = known.contracts({uid: node.contract for uid, node in release.nodes.items() if node.contract})
+    if release.plan is not None and now:
+        known.remember(_kept_as(release, release.plan.release), now)
     for uid, contract in now.items():
         if contract.document is None:
             yield Finding(_ID, "loads", Verdict.ERRORED, contract.why, (uid,), location=contract.where)
     if any(contract.document is not None for contract in now.values()):
         loaded = sum(contract.document is not None for contract in now.values())
         yield Finding(_ID, "load", Verdict.PASSED, count(loaded, "contract"), observed=loaded)
-    if subject.plan is not None and subject.plan.base_release:
-        yield from _compared(subject, now, _former(subject, known))
+    if release.plan is not None and release.plan.base_release:
+        yield from _compared(release, declarations, now, _former(release, declarations, tools, known))
 
 
-def _former(subject: Subject, known: CheckoutContracts) -> Mapping[str, Contract]:
-    assert subject.plan is not None
-    described = subject.declared_before.described if subject.declared_before else None
-    former = PreviousContracts(known, _kept_as(subject, subject.plan.base_release), subject.earlier)
+def _former(
+    release: ReleaseView, declarations: DeclarationsView, tools: ToolsView, known: CheckoutContracts
+) -> Mapping[str, Contract]:
+    assert release.plan is not None
+    described = declarations.before.described if declarations.before else None
+    former = PreviousContracts(known, _kept_as(release, release.plan.base_release), tools.earlier)
     found = former.contracts(
-        subject.nodes,
+        release.nodes,
         {uid: item.contract for uid, item in described.items()} if described is not None else None,
     )
-    ids = subject.plan.notes.new_ids
+    ids = release.plan.notes.new_ids
     return {ids.get(uid, uid): contract for uid, contract in found.items()}
 
 
-def _kept_as(subject: Subject, release: str) -> str:
+def _kept_as(release: ReleaseView, digest: str) -> str:
     # By environment: which models there are may hang on the target.
-    return f"{subject.environment} {release}"
+    return f"{release.environment} {digest}"
 
 
 def _compared(
-    subject: Subject, now: Mapping[str, Contract], before: Mapping[str, Contract]
+    release: ReleaseView,
+    declarations: DeclarationsView,
+    now: Mapping[str, Contract],
+    before: Mapping[str, Contract],
 ) -> Iterator[Finding]:
     compared = 0
     for uid, former in before.items():
-        if uid not in subject.nodes:
+        if uid not in release.nodes:
             continue  # the model went, and its promise with it: what that breaks is another gate's to say
-        found = list(_one(subject, subject.nodes[uid], former, now.get(uid)))
+        found = list(_one(declarations, release.nodes[uid], former, now.get(uid)))
         compared += former.document is not None and uid in now and not found
         yield from found
     if compared:
@@ -175,11 +185,13 @@ def _compared(
         yield Finding(_ID, "no weaker", Verdict.PASSED, told)
 
 
-def _one(subject: Subject, node: Node, former: Contract, now: Contract | None) -> Iterator[Finding]:
+def _one(
+    declarations: DeclarationsView, node: Node, former: Contract, now: Contract | None
+) -> Iterator[Finding]:
     where = former.reference.partition(":")[0].replace(".", "/") + ".py"
     if now is None:
         gone = Loss("", f"has no contract now; it had {former.reference}")
-        yield _weaker(subject, node.unique_id, gone, where)
+        yield _weaker(declarations, node.unique_id, gone, where)
     elif former.key == now.key:
         return
     elif former.document is None:
@@ -190,14 +202,14 @@ def _one(subject: Subject, node: Node, former: Contract, now: Contract | None) -
         )  # fmt: skip
     elif now.document is not None:
         for loss in losses(former.document, now.document):
-            yield _weaker(subject, node.unique_id, loss, where)
+            yield _weaker(declarations, node.unique_id, loss, where)
 
 
-def _weaker(subject: Subject, uid: str, loss: Loss, where: str) -> Finding:
+def _weaker(declarations: DeclarationsView, uid: str, loss: Loss, where: str) -> Finding:
     named = f"{short_name(uid)}.{loss.where}" if loss.where else short_name(uid)
     readers = [
         consumer.name
-        for consumer in subject.declared.consumers.values()
+        for consumer in declarations.now.consumers.values()
         if uid in consumer.parents and loss.where in ("", *consumer.columns.get(uid, (loss.where,)))
     ]
     whom = f" ({', '.join(sorted(readers))})" if readers else ""

@@ -14,7 +14,7 @@ from prefect_sluice.domain.declarations import CodeText
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.safety.rules import (
     PUT_ASIDE,
     ProjectRelations,
@@ -52,19 +52,18 @@ class Safety:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "safety"
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> GateReport:
         """Return one finding for each statement that is new and not harmless. Repeatable."""
-        code = [item for item in subject.declared.code if item.runs]
-        models = [node for node in subject.nodes.values() if node.language == "python"]
+        code = [item for item in declarations.now.code if item.runs]
+        models = [node for node in release.nodes.values() if node.language == "python"]
         if not code and not models:
             none = "the project has no hooks, operations or Python models, and no macro that one calls"
             return GateReport(self.id, not_applicable=none)
-        found = {deed.key: deed for deed in (*_in_code(code, subject), *_in_python(models, subject))}
-        before = _before(subject)
-        _remember(subject, found)
+        found = {deed.key: deed for deed in (*_in_code(code, release), *_in_python(models, release))}
+        before = _before(release, tools)
+        _remember(release, tools, found)
         new = [deed for deed in found.values() if deed.key not in (before or ())]
         findings = [
             *self._of_packages(new),
@@ -126,65 +125,65 @@ class Safety:
         )
 
 
-def _in_code(code: Iterable[CodeText], subject: Subject) -> Iterator[SideEffect]:
+def _in_code(code: Iterable[CodeText], release: ReleaseView) -> Iterator[SideEffect]:
     from prefect_sluice.dbt.texts.template_text import pieces
 
-    home = ProjectRelations(subject.nodes, subject.catalog)
+    home = ProjectRelations(release.nodes, release.catalog)
     for item in code:
         texts = pieces(item.text)
         if texts is None:
-            yield _unreadable(item, subject)
+            yield _unreadable(item, release)
             continue
         for text in texts:
-            yield from _of_text(text, item, home, subject)
+            yield from _of_text(text, item, home, release)
 
 
-def _of_text(text: str, item: CodeText, home: ProjectRelations, subject: Subject) -> Iterator[SideEffect]:
+def _of_text(text: str, item: CodeText, home: ProjectRelations, release: ReleaseView) -> Iterator[SideEffect]:
     from prefect_sluice.sql.side_effects import writes
 
-    found = writes(text, subject.dialect)
+    found = writes(text, release.dialect)
     if found is None and item.runs == "beside":
-        yield _unreadable(item, subject)
+        yield _unreadable(item, release)
     for write in found or ():
         judgement = judge_statement(write, home, item.node, in_query=item.runs == "query")
         if judgement is not None:
-            place = _place(subject.project, item, write)
+            place = _place(release.project, item, write)
             key = _key(item.unique_id, write)
-            aside = put_aside(write, subject.working_directory or subject.project, subject.root)
+            aside = put_aside(write, release.working_directory or release.project, release.root)
             yield SideEffect(
                 key, item.node or item.unique_id, place, write.said, judgement, item.package, aside
             )
 
 
-def _unreadable(item: CodeText, subject: Subject) -> SideEffect:
+def _unreadable(item: CodeText, release: ReleaseView) -> SideEffect:
     kind = "macro" if item.kind == "macro" else item.kind
     fix = "write the statement so that DuckDB's and sqlglot's tokens agree, or except it"
     judgement = StatementEffect("not-known", Verdict.INCONCLUSIVE, _UNREADABLE, fix)
     said = f"{kind} {item.unique_id.split('.')[-1] if kind == 'macro' else ''}".strip()
-    place = _place(subject.project, item, None)
+    place = _place(release.project, item, None)
     key = digest([item.unique_id, item.text])
     return SideEffect(key, item.node or item.unique_id, place, said, judgement, item.package)
 
 
-def _in_python(models: Iterable[Node], subject: Subject) -> Iterator[SideEffect]:
+def _in_python(models: Iterable[Node], release: ReleaseView) -> Iterator[SideEffect]:
     from prefect_sluice.dbt.texts.python_models import PythonCode
 
-    python = PythonCode(subject.project)
-    home = ProjectRelations(subject.nodes, subject.catalog)
+    python = PythonCode(release.project)
+    home = ProjectRelations(release.nodes, release.catalog)
     for node in models:
-        path = subject.project / node.path
+        path = release.project / node.path
         if not path.is_file():
             continue
         code = path.read_text(encoding="utf-8", errors="replace")
         for name in dict.fromkeys((node.path, *python.modules(code))):
-            yield from _of_file(name, node, home, subject)
+            yield from _of_file(name, node, home, release)
 
 
-def _of_file(name: str, node: Node, home: ProjectRelations, subject: Subject) -> Iterator[SideEffect]:
+def _of_file(name: str, node: Node, home: ProjectRelations, release: ReleaseView) -> Iterator[SideEffect]:
     from prefect_sluice.gates.safety.python_writes import deeds
     from prefect_sluice.sql.side_effects import writes
 
-    text = (subject.project / name).read_text(encoding="utf-8", errors="replace")
+    text = (release.project / name).read_text(encoding="utf-8", errors="replace")
     for deed in deeds(text) or ():
         place = f"{name}:{deed.line}"
         if deed.text:
@@ -192,7 +191,7 @@ def _of_file(name: str, node: Node, home: ProjectRelations, subject: Subject) ->
                 "python", Verdict.WARNED, "it runs whenever the model is built, released or not", _PYTHON
             )
             yield SideEffect(digest([name, deed.text]), node.unique_id, place, deed.text, judgement)
-        for write in writes(deed.sql, subject.dialect) or ():
+        for write in writes(deed.sql, release.dialect) or ():
             judgement = judge_statement(write, home, node.unique_id, in_query=True)
             if judgement is not None:
                 yield SideEffect(_key(name, write), node.unique_id, place, write.said, judgement)
@@ -205,26 +204,26 @@ def _key(where: str, write: StatementWrite) -> str:
     return digest([where, write.does.value, write.verb, list(write.target), write.place])
 
 
-def _before(subject: Subject) -> frozenset[str] | None:
+def _before(release: ReleaseView, tools: ToolsView) -> frozenset[str] | None:
     """Return the keys of what the code that serves does; None: nothing serves, or it was never looked at."""
-    if subject.memory is None or subject.plan is None or not subject.plan.base_release:
+    if tools.memory is None or release.plan is None or not release.plan.base_release:
         return None
-    known = subject.memory.recall(_kept_as(subject, subject.plan.base_release))
+    known = tools.memory.recall(_kept_as(release, release.plan.base_release))
     return None if known is None else frozenset(cast(list[str], known))
 
 
-def _remember(subject: Subject, found: Mapping[str, SideEffect]) -> None:
-    if subject.memory is None or subject.plan is None:
+def _remember(release: ReleaseView, tools: ToolsView, found: Mapping[str, SideEffect]) -> None:
+    if tools.memory is None or release.plan is None:
         return
-    key = _kept_as(subject, subject.plan.release)
+    key = _kept_as(release, release.plan.release)
     keys: list[Json] = [*sorted(found)]
-    if subject.memory.recall(key) != keys:
-        subject.memory.keep(key, keys)
+    if tools.memory.recall(key) != keys:
+        tools.memory.keep(key, keys)
 
 
-def _kept_as(subject: Subject, release: str) -> str:
+def _kept_as(release: ReleaseView, digest: str) -> str:
     # By environment: which code there is may hang on the target.
-    return f"{_FORM} {subject.environment} {release}"
+    return f"{_FORM} {release.environment} {digest}"
 
 
 def _place(project: Path, item: CodeText, write: StatementWrite | None) -> str:

@@ -18,7 +18,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.former_text import FormerText, plain_text
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject
+from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, find_secrets, rules
 
@@ -69,25 +69,24 @@ class Secrets:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = _ID
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, release: ReleaseView, tools: ToolsView) -> GateReport:
         """Return a finding per file with what looks like a secret, and one on all that was looked through. Repeatable."""
-        if not subject.touched:
+        if not release.touched:
             return GateReport(_ID, not_applicable="no file differs from the release that serves")
-        project = subject.change.project if subject.change else "."
-        root = subject.root
+        project = release.change.project if release.change else "."
+        root = release.root
         try:
             asked = rules(root, (".", project), self.settings.plugins_off)
-            texts, unread = self._read(root, subject.touched, asked)
+            texts, unread = self._read(root, release.touched, asked)
             if not texts and not unread:
                 return GateReport(_ID, not_applicable="no file that differs is a text")
-            found = _scan_with_memory(texts, asked, subject.memory)
+            found = _scan_with_memory(texts, asked, tools.memory)
         except BadInput as error:
             return GateReport(_ID, (Finding(_ID, "baseline", Verdict.ERRORED, str(error), location=FILE),))
         fresh = {path: new for path, items in found.items() if (new := _fresh(path, items, asked))}
-        former = subject.former([*fresh])
+        former = release.former([*fresh])
         own: list[Finding] = []
         old: list[Finding] = []
         for path, items in sorted(fresh.items()):

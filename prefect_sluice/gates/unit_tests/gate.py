@@ -13,7 +13,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Needs, Subject, UnitResults
+from prefect_sluice.gates.base import ToolsView, UnitResults
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.data_tests.gate import verdict_of
 from prefect_sluice.gates.unit_tests.comparison import compared, last_digits
@@ -39,12 +39,11 @@ class UnitTests:
 
     settings: Settings = field(default_factory=Settings)
     id: ClassVar[str] = "unit_tests"
-    needs: ClassVar[Needs] = Needs.SOURCES
     Settings: ClassVar[type[config.GateSettings]] = Settings
 
-    def check(self, subject: Subject) -> GateReport:
+    def check(self, tools: ToolsView) -> GateReport:
         """Return a finding per unit test."""
-        asked = subject.unit_tests()
+        asked = tools.unit_tests()
         if not asked.expected:
             return GateReport(self.id, not_applicable="no unit test looks at what changed")
         results = [item for item in asked.results if item.kind == "unit_test"]

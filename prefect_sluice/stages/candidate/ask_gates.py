@@ -13,7 +13,7 @@ from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.former_text import Former
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import Gate, PastMeasure, Subject
+from prefect_sluice.gates.base import DeclarationsView, Gate, PastMeasure, ReleaseView, Subject, ToolsView
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.gate_memory import remembering
 from prefect_sluice.promotions.load_project import LoadedProject, checkout, included_files
@@ -35,7 +35,7 @@ def subject(
 ) -> Subject:
     """Return what is known of a release before any of it is built."""
     warehouse, touched = workspace.warehouse(environment), _touched(workspace, release, plan)
-    return Subject(
+    view = ReleaseView(
         project=loaded.folder,
         working_directory=loaded.session.cwd,
         nodes=loaded.project.nodes,
@@ -50,18 +50,23 @@ def subject(
         cause=plan.cause,
         plan=plan,
         change=release.change,
-        declared=_declared(workspace, environment, loaded, release),
-        declared_before=_before(workspace, environment, plan),
+    )
+    declarations = DeclarationsView(
+        now=_declared(workspace, environment, loaded, release),
+        before=_before(workspace, environment, plan),
+        expected=cache(lambda: commit_declarations(workspace, release, plan)),
+    )
+    tools = ToolsView(
         earlier=cache(lambda: _earlier(workspace, plan)),
         apart=cache(
             lambda: checkout(workspace, release, purpose="tests", anew=True) / release.change.project
         ),
-        expected=cache(lambda: commit_declarations(workspace, release, plan)),
         conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
         readable=included_files(workspace, release.change.project),
         vars=workspace.settings.vars,
     )
+    return Subject(view, declarations=declarations, tools=tools)
 
 
 def ask(asked: Iterable[Gate], subject: Subject, workspace: Workspace) -> tuple[GateReport, ...]:
@@ -71,8 +76,8 @@ def ask(asked: Iterable[Gate], subject: Subject, workspace: Workspace) -> tuple[
     for gate in gates.in_order(asked):
         tell(f"gate {gate.id}")
         memory = remembering(workspace, gate.id)
-        history = _History(workspace.store, subject, gate.id)
-        own = replace(subject, memory=memory, history=history)
+        history = _History(workspace.store, subject.release, gate.id)
+        own = replace(subject, tools=replace(subject.tools, memory=memory, history=history))
         started = process.now()
         held_back = gates.held_back(gate, gates.refusals(reports, policy))
         reports.append(held_back or gates.run(gate, own, policy))
@@ -88,10 +93,10 @@ def _blocks(workspace: Workspace, gate: str) -> bool:
 class _History:
     """What one gate measured of candidates that were served in an environment; what is changed is asked for at once."""
 
-    def __init__(self, store: StateStore, subject: Subject, gate: str) -> None:
-        self._store, self._environment, self._gate = store, subject.environment, gate
-        self._ahead = tuple(subject.changed)
-        self._former = subject.plan.notes.former if subject.plan else dict[str, tuple[str, ...]]()
+    def __init__(self, store: StateStore, release: ReleaseView, gate: str) -> None:
+        self._store, self._environment, self._gate = store, release.environment, gate
+        self._ahead = tuple(release.changed)
+        self._former = release.plan.notes.former if release.plan else dict[str, tuple[str, ...]]()
         self._asked: set[str] = set()
         self._found: dict[tuple[str, str], Sequence[PastMeasure]] = {}
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from prefect_sluice import gates
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.generation import Generation, Pointer
-from prefect_sluice.domain.node import NodeKind
+from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport
-from prefect_sluice.gates.base import BuildOutcome, Needs, Subject
+from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView, Subject
 from prefect_sluice.gates.catalog import settings_of
 from prefect_sluice.gates.diff.comparison import ComparisonSettings
 from prefect_sluice.planning import source_versions
@@ -32,13 +32,12 @@ def judge(
 ) -> tuple[GateReport, ...]:
     """Return what each gate found on the candidate. Changes nothing; reads what was sealed."""
     loaded = load(workspace, environment, release)
-    asked = gates.make_gates(workspace.settings.gates, (Needs.CANDIDATE, Needs.CANDIDATE_AND_LIVE))
+    asked = gates.make_gates(workspace.settings.gates, of_candidate=True)
     warehouse = workspace.warehouse(environment, loaded.session.cwd)
     raw = warehouse.generation(environment.name)
     written = raw.known_as(plan.ids)
     known = ask_gates.subject(workspace, environment, loaded, release, plan)
-    known = replace(
-        known,
+    view = CandidateView(
         served=plan.base_of(written).by_node(),
         noted=before(workspace, raw, plan.ids),
         built=_built(loaded, plan, made),
@@ -46,30 +45,32 @@ def judge(
     # What was dropped behind our back is nothing that one could compare with.
     served = source_versions.still_there(written, warehouse.kept(environment.name))
     if made.place is None:
-        known = replace(known, changed=())
+        known = replace(known, release=replace(known.release, changed=()), candidate=view)
         if not _standing(plan, served):
             return ask_gates.ask(asked, known, workspace)
         with warehouse.reader() as reader:
-            known = replace(known, candidate=reader, standing=_relation_sql(reader, _standing(plan, served)))
-            return ask_gates.ask(asked, known, workspace)
-    moved = _moved(known, plan, written)
+            view = replace(view, reader=reader, standing=_relation_sql(reader, _standing(plan, served)))
+            return ask_gates.ask(asked, replace(known, candidate=view), workspace)
+    moved = _moved(known.release, view, plan, written)
     then = {new: old for old, new in raw.new_ids(plan.ids).items()}
     base = baseline.build(workspace, environment, _to_compare(workspace, known, plan, written, moved), then)
-    known = replace(known, moved=moved, no_baseline=base.why)
+    view = replace(view, moved=moved, no_baseline=base.why)
     with warehouse.candidate(made.place, base.place) as reader:
         if served != written:
             served = _without_broken_views(served, reader)
         live = plan.base_of(served)
         beside = {uid: reader.at(name, of="baseline") for uid, name in base.relations.items()}
-        known = replace(known, candidate=reader, baseline_relations=beside)
-        known = _with_relations(known, reader, plan, made, live)
+        view = _with_relations(replace(view, baseline=beside), known.release.nodes, reader, plan, made, live)
+        changed = replace(known.release, changed=(*plan.made, *plan.relinked))
+        known = replace(known, release=changed, candidate=view)
         return (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
 
 
 def _losses(known: Subject, workspace: Workspace) -> tuple[GateReport, ...]:
     how = settings_of("diff", workspace.settings.gates)
     assert isinstance(how, ComparisonSettings)
-    return losses.report(replace(known, memory=remembering(workspace, "diff")), how)
+    own = replace(known.tools, memory=remembering(workspace, "diff"))
+    return losses.report(replace(known, tools=own), how)
 
 
 def _to_compare(
@@ -81,24 +82,26 @@ def _to_compare(
     if not moved or plan.cause.renews or (own is not None and own.on == "off"):
         return ()
     strict = "max_unexplained_share" in ((own.model_extra or {}) if own else {})
-    if not strict and not known.expected().expected:
+    if not strict and not known.declarations.expected().expected:
         return ()
     served = live.by_node()
     return tuple(
         uid
         for uid in plan.made
-        if uid in moved and uid in served and served[uid].fingerprint != known.nodes[uid].fingerprint
+        if uid in moved and uid in served and served[uid].fingerprint != known.release.nodes[uid].fingerprint
     )
 
 
-def _moved(known: Subject, plan: Plan, live: Generation) -> Mapping[str, tuple[str, ...]]:
+def _moved(
+    release: ReleaseView, candidate: CandidateView, plan: Plan, live: Generation
+) -> Mapping[str, tuple[str, ...]]:
     """Return the sources whose data is not, or may not be, what the live relation of a node was built from."""
-    notes = known.noted
+    notes = candidate.noted
     if notes is None:
         return {}
     served = live.by_node()
-    was = built_from(known.nodes, served, notes.versions, notes.behind)
-    now = built_from(known.nodes, served, plan.notes.versions, plan.notes.behind)
+    was = built_from(release.nodes, served, notes.versions, notes.behind)
+    now = built_from(release.nodes, served, plan.notes.versions, plan.notes.behind)
     # A source that nothing read before is part of what the new code does.
     found = {
         uid: tuple(
@@ -135,8 +138,13 @@ def _answers(reader: Reader, pointer: Pointer) -> bool:
 
 
 def _with_relations(
-    known: Subject, reader: Reader, plan: Plan, made: MadeCandidate, served: Generation
-) -> Subject:
+    candidate: CandidateView,
+    nodes: Mapping[str, Node],
+    reader: Reader,
+    plan: Plan,
+    made: MadeCandidate,
+    served: Generation,
+) -> CandidateView:
     good = {result.unique_id for result in made.results if _counts(result)}
     # What nothing serves now, and goes on, is compared with what it goes on from.
     past = {step.node: step.pointer for step in plan.steps if step.action.makes and step.pointer}
@@ -144,14 +152,14 @@ def _with_relations(
     # What goes back to an older relation is new to readers, and to the tests and contracts of today.
     back = frozenset(plan.relinked)
     built = [uid for uid in (*plan.made, *plan.relinked) if uid in good or uid in back]
-    names = {uid: known.nodes[uid].name for uid in built}
+    names = {uid: nodes[uid].name for uid in built}
     return replace(
-        known,
-        changed=(*plan.made, *plan.relinked),
-        candidate_relations={uid: reader.at(name) for uid, name in names.items()},
-        live_relations={uid: reader.at(live[uid].address, of="live") for uid in built if uid in live},
+        candidate,
+        reader=reader,
+        relations={uid: reader.at(name) for uid, name in names.items()},
+        live={uid: reader.at(live[uid].address, of="live") for uid in built if uid in live},
         same_code=frozenset(
-            uid for uid in built if uid in live and live[uid].fingerprint == known.nodes[uid].fingerprint
+            uid for uid in built if uid in live and live[uid].fingerprint == nodes[uid].fingerprint
         ),
         standing=_relation_sql(reader, _standing(plan, served)),
     )

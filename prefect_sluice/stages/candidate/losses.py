@@ -10,7 +10,7 @@ from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
-from prefect_sluice.gates.base import Subject
+from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, Subject, ToolsView
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.planning.expectations import ExpectedChange
 from prefect_sluice.planning.plan import Action, Step
@@ -26,31 +26,35 @@ def report(subject: Subject, how: ComparisonSettings) -> tuple[GateReport, ...]:
 
     `how` says how rows are told apart. What the gate `diff` compared already is not compared again.
     """
-    found = [_check_losses(subject, node, how) for node in _in_danger(subject)]
-    found += [_dropped(subject, node) for node in _not_there(subject)]
+    release, candidate, declarations = subject.release, subject.candidate, subject.declarations
+    found = [
+        _check_losses(candidate, declarations, subject.tools, node, how)
+        for node in _in_danger(release, candidate, declarations)
+    ]
+    found += [_dropped(candidate, declarations, node) for node in _not_there(release, candidate)]
     findings = tuple(finding for finding in found if finding is not None)
     return (gates.redact_report(GateReport(STAGE, findings)),) if findings else ()
 
 
-def _in_danger(subject: Subject) -> list[Node]:
+def _in_danger(release: ReleaseView, candidate: CandidateView, declarations: DeclarationsView) -> list[Node]:
     """Return the nodes that may lose history: another relation takes its place, or other code goes on with it.
 
     What the same code takes out of its own history (`delete+insert`, microbatch, a hook that deletes what is old), it takes
     out with dbt alone, too.
     """
-    steps = {step.node: step for step in subject.plan.steps} if subject.plan else {}
-    beside = _other_hooks(subject.declared, subject.declared_before)
-    compared_with = subject.live_relations.keys() & subject.candidate_relations.keys()
+    steps = {step.node: step for step in release.plan.steps} if release.plan else {}
+    beside = _other_hooks(declarations.now, declarations.before)
+    compared_with = candidate.live.keys() & candidate.relations.keys()
     return [
-        subject.nodes[uid]
-        for uid in subject.changed
-        if uid in compared_with and uid in steps and _may_lose(subject, steps[uid], beside=beside)
+        release.nodes[uid]
+        for uid in release.changed
+        if uid in compared_with and uid in steps and _may_lose(candidate, steps[uid], beside=beside)
     ]
 
 
-def _may_lose(subject: Subject, step: Step, *, beside: bool) -> bool:
+def _may_lose(candidate: CandidateView, step: Step, *, beside: bool) -> bool:
     if step.action is not Action.CARRY or step.pointer is None:
-        served = subject.served.get(step.node)
+        served = candidate.served.get(step.node)
         return step.loses_history or (served is not None and served.kind.keeps_history)
     if adoption.is_adopted(step.pointer):
         return False  # nobody knows by which code it was built
@@ -65,20 +69,21 @@ def _other_hooks(now: Declarations, before: Declarations | None) -> bool:
     return any(item.runs == "beside" and item.text not in known for item in now.code)
 
 
-def _not_there(subject: Subject) -> list[Node]:
+def _not_there(release: ReleaseView, candidate: CandidateView) -> list[Node]:
     """Return the nodes that would begin with nothing, since somebody dropped the history that serves."""
     return [
-        subject.nodes[uid]
-        for uid in subject.changed
-        if uid in subject.candidate_relations and uid not in subject.live_relations
-        if uid in subject.served and subject.served[uid].kind.keeps_history
+        release.nodes[uid]
+        for uid in release.changed
+        if uid in candidate.relations and uid not in candidate.live
+        if uid in candidate.served and candidate.served[uid].kind.keeps_history
     ]
 
 
-def _dropped(subject: Subject, node: Node) -> Finding | None:
-    meant = [item for item in subject.expected().expected if item.is_of(names(node))]
+def _dropped(candidate: CandidateView, declarations: DeclarationsView, node: Node) -> Finding | None:
+    meant = [item for item in declarations.expected().expected if item.is_of(names(node))]
     word = next((item for item in meant if item.is_rows and item.up_to >= 1), None)
-    told = f"{node.short}: {subject.served[node.unique_id].address}, which keeps its history, was dropped: all of its rows go"
+    address = candidate.served[node.unique_id].address
+    told = f"{node.short}: {address}, which keeps its history, was dropped: all of its rows go"
     fix = (
         "put it back from a backup of the warehouse, or serve a generation that has it: sluice rollback; "
         f"if they are to go, say so in a commit message: Expect: {expect_name(node.short)} rows"
@@ -96,16 +101,22 @@ def _dropped(subject: Subject, node: Node) -> Finding | None:
     )
 
 
-def _check_losses(subject: Subject, node: Node, how: ComparisonSettings) -> Finding | None:
+def _check_losses(
+    candidate: CandidateView,
+    declarations: DeclarationsView,
+    tools: ToolsView,
+    node: Node,
+    how: ComparisonSettings,
+) -> Finding | None:
     uid = node.unique_id
     try:
-        diff = subject.compared.get(uid) or compared(
-            subject, node, subject.live_relations[uid], subject.candidate_relations[uid], how
+        diff = candidate.compared.get(uid) or compared(
+            candidate, tools, node, candidate.live[uid], candidate.relations[uid], how
         )
     except (QueryFailed, BadInput) as error:
         told = f"{node.short}: whether rows go from its history cannot be told: {error}"
         return Finding(STAGE, CHECK, Verdict.ERRORED, told, (uid,), fix="see by hand why: sluice diff")
-    meant = [item for item in subject.expected().expected if item.is_of(names(node))]
+    meant = [item for item in declarations.expected().expected if item.is_of(names(node))]
     gone = _gone(diff, meant)
     return _loss_finding(node, diff, gone, meant) if gone else None
 
