@@ -82,7 +82,8 @@ class SourcePolicy:
     def _loaded_at(self, key: str, text: str) -> VersionMethod:
         declared = self.declared.get(source_as_configured(text), DeclaredLoading())
         if declared.query:
-            query = _THIS.sub(quoted(*source_as_configured(text).split(".", 1)), declared.query)
+            here = in_other_database(text) or quoted(*source_as_configured(text).split(".", 1))
+            query = _THIS.sub(lambda _: here, declared.query)
             if "{" not in query:
                 return VersionMethod(key, query=query)
         if declared.field:
@@ -122,6 +123,11 @@ def source_as_configured(text: str) -> str:
     if text.startswith(ELSEWHERE):
         return text.removeprefix(ELSEWHERE).replace('"', "").lower()
     return text.removeprefix(FILE)
+
+
+def in_other_database(text: str) -> str:
+    """Return a source of another database as a query names it, by its text; "" for any other source."""
+    return text.removeprefix(ELSEWHERE) if text.startswith(ELSEWHERE) else ""
 
 
 def match(keys: Collection[str], name: str) -> str | None:

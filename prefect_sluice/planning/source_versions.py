@@ -13,7 +13,13 @@ from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.refresh_subset import source_texts, volatile_texts
-from prefect_sluice.planning.source_policy import ELSEWHERE, EXACT, FILE, VersionMethod, source_as_configured
+from prefect_sluice.planning.source_policy import (
+    EXACT,
+    FILE,
+    VersionMethod,
+    in_other_database,
+    source_as_configured,
+)
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub
@@ -154,7 +160,7 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, folders: _Fold
         raise _astray(way, "there is no warehouse yet to ask")
     name = source_as_configured(text)
     try:
-        rows = reader.query(_version_query(way, name, reader)).rows
+        rows = reader.query(_version_query(way, text, reader)).rows
     except QueryFailed as error:
         raise _astray(way, f"{name}: {error}") from error
     measured = (
@@ -165,15 +171,10 @@ def _by_way(text: str, way: VersionMethod, reader: Reader | None, folders: _Fold
     return f"{way.measure or 'declared'}: {measured}"
 
 
-def _version_query(way: VersionMethod, name: str, reader: Reader) -> str:
+def _version_query(way: VersionMethod, text: str, reader: Reader) -> str:
     if way.table:
         return functions(reader.dialect).in_order(way.table)
-    return way.query or f"select {way.measure} from {reader.at(_as_home(name))}"
-
-
-def _as_home(name: str) -> Name:
-    schema, _, identifier = name.partition(".")
-    return Name(schema, identifier)
+    return way.query or f"select {way.measure} from {in_other_database(text) or reader.at(Name.parse(text))}"
 
 
 def _astray(way: VersionMethod, what: str) -> ConfigInvalid:
@@ -195,7 +196,7 @@ def is_unknown(version: str) -> bool:
 def _version(text: str, reader: Reader | None, folder: Path, unknown: str) -> str:
     if text.startswith(FILE):
         return _file_version(text.removeprefix(FILE), folder, unknown)
-    elsewhere = text.removeprefix(ELSEWHERE) if text.startswith(ELSEWHERE) else ""
+    elsewhere = in_other_database(text)
     if reader is None or elsewhere.endswith("()"):
         return unknown
     relation = elsewhere or reader.at(Name.parse(text))

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from prefect_sluice.config import SourceVersion
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.old_names import OldName
@@ -16,6 +17,7 @@ from prefect_sluice.planning import source_versions
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Reason
+from prefect_sluice.planning.source_policy import DeclaredLoading, SourcePolicy
 from prefect_sluice.planning.source_versions import before_build, by_content, stubs, versions
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse.base import ServedRelation, Stub
@@ -196,3 +198,32 @@ def test_an_old_name_is_not_there_and_what_takes_it_finds_its_history() -> None:
     plan = replace(plan, old_names=(old,), ended=(ended,))
     found = (ServedRelation(a, True), ServedRelation(b.name, True))
     assert before_build(live(b), plan, found, Targets()) == (Stub(a, b.address, clone=True),)
+
+
+@pytest.mark.parametrize(
+    ("setting", "declared"),
+    [
+        (SourceVersion(version="rows", column="loaded"), DeclaredLoading()),
+        (SourceVersion(version="loaded_at"), DeclaredLoading(field="loaded")),
+        (SourceVersion(version="loaded_at"), DeclaredLoading(query="select max(loaded) from {{ this }}")),
+    ],
+)
+def test_a_column_of_a_relation_in_another_database_is_asked_there(
+    setting: SourceVersion, declared: DeclaredLoading, tmp_path: Path
+) -> None:
+    other, name = tmp_path / "other.duckdb", "other.main.loads"
+    with duckdb.connect(str(other)) as connection:
+        connection.execute("create table loads as select 1 as loaded")
+    text = 'at:"other"."main"."loads"'
+    way = SourcePolicy({name: setting}, {name: declared}).way(text)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{other}'")
+
+        def asked() -> str:
+            nodes = {"a": node(elsewhere=(text.removeprefix("at:"),))}
+            return versions(nodes, DuckReader(connection), tmp_path, "?", ways={text: way})[text]
+
+        first = asked()
+        connection.execute("insert into other.main.loads values (7)")
+        assert asked() != first
+        assert "7" in asked()
