@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+from dbt.cli.main import dbtRunner
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.generation import Cause
@@ -28,6 +29,7 @@ from prefect_sluice.stages.approve import record
 from prefect_sluice.state.lease import TTL
 from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import put_in_force
+from tests.warm import let_go
 
 FILES = {
     ".gitignore": "shop.duckdb*\n",
@@ -195,8 +197,10 @@ def leave(folder: Path, fault: str = "") -> None:
 
 def build(folder: Path) -> None:
     """Build it with plain dbt, then have the sources forget most of it: the history is in the relations alone."""
-    dbt = Path(sys.executable).parent / "dbt"
-    subprocess.run([str(dbt), "--quiet", "build"], cwd=folder, check=True)
+    os.chdir(folder)
+    answer = dbtRunner().invoke(["--quiet", "build"])  # pyright: ignore[reportUnknownMemberType]  # its keywords
+    assert answer.success, answer
+    let_go()
     with duckdb.connect(str(folder / "shop.duckdb")) as connection:
         connection.execute("delete from raw.orders where id < 15")
 
