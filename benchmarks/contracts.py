@@ -26,7 +26,8 @@ from pandera.backends.ibis.register import register_ibis_backends
 from pandera.errors import SchemaErrors
 
 from prefect_sluice.contracts.compile import compile_contract
-from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
+from prefect_sluice.contracts.measure import count, failing_rows
+from prefect_sluice.contracts.questions import Questions
 from prefect_sluice.warehouse.base import Column, Rows
 
 RESULTS = Path(__file__).parent / "results"
@@ -81,10 +82,8 @@ def contract() -> Any:
 def ours(duck: Duck) -> None:
     """Ask one query, and one for the rows if any fail, as the gate does."""
     compiled = compile_contract(contract(), duck.columns("t"), "duckdb")
-    found = [each for each in count(compiled, duck, "t") if isinstance(each, MeasureResult)]
-    failed = [each for each in found if each.failing]
-    if failed:
-        failing_rows(compiled, failed, duck, "t")
+    asked = Questions(compiled, "duckdb")
+    failing_rows(asked, list(count(asked, duck, "t")), duck, "t")
 
 
 def theirs(duck: Duck) -> None:

@@ -9,53 +9,25 @@ import importlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from functools import reduce
 from typing import Any, cast
 
+from prefect_sluice.contracts.promise import RELATION, CheckMeasure, MeasureScope, SettledCheck
 from prefect_sluice.contracts.wording import complaint, first_line, label
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.warehouse.base import Column
-
-RELATION = "sluice relation under contract"
-"""The name of the unbound table; `measure` puts the relation's own text in its place."""
 
 _LISTS = {"isin", "notin"}
 _RANGES = {"greater_than", "greater_than_or_equal_to", "less_than", "less_than_or_equal_to", "in_range"}
 
 
-class MeasureScope(StrEnum):
-    """What a measure's condition speaks of."""
-
-    ROWS = "rows"
-    """A boolean per row, true where the row fails."""
-    WHOLE = "whole"
-    """One boolean for the relation, true where it holds."""
-    DUPLICATES = "duplicates"
-    """No boolean but columns: rows that share their values fail."""
-
-
 @dataclass(frozen=True, slots=True)
-class SettledCheck:
-    """A check that the columns alone decide, or that cannot be asked."""
+class ConditionOfCheck:
+    """A measure with its condition; `may_be_null` says that this, which is the project's own, may be NULL for every row there
+    is."""
 
-    check: str
-    verdict: Verdict
-    summary: str
-    error: Exception | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckMeasure:
-    """A check that rows decide. `complaint` says what is wrong with a row that fails it; `may_be_null` that the condition,
-    which is the project's own, may be NULL for every row there is."""
-
-    check: str
-    complaint: str
-    shape: MeasureScope
+    measure: CheckMeasure
     condition: Any
-    failing: Verdict = Verdict.FAILED
-    surplus_only: bool = False
     may_be_null: bool = False
 
 
@@ -65,7 +37,11 @@ class CompiledContract:
 
     table: Any
     settled: tuple[SettledCheck, ...]
-    measures: tuple[CheckMeasure, ...]
+    measures: tuple[ConditionOfCheck, ...]
+
+
+def _nowhere(_: BaseException) -> str:
+    return ""
 
 
 class _NotPushable(Exception):
@@ -76,8 +52,11 @@ class NotConvertible(Exception):
     """Something of a schema for pandas has no meaning for a relation."""
 
 
-def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> CompiledContract:
-    """Return what `schema` asks of a relation with these columns. Asks the warehouse nothing.
+def compile_contract(
+    schema: Any, columns: Sequence[Column], dialect: str, blame: Callable[[BaseException], str] = _nowhere
+) -> CompiledContract:
+    """Return what `schema` asks of a relation with these columns. Asks the warehouse nothing. `blame` says where in the project
+    an error was raised.
 
     Follows pandera.ibis, but where that keeps silent: `Column(unique=True)` is a uniqueness check, NaN is in
     no range, and with ignore_na=False a NULL answer is a failure.
@@ -85,13 +64,13 @@ def compile_contract(schema: Any, columns: Sequence[Column], dialect: str) -> Co
     table = _unbound(columns, dialect)
     checks = list(_whole_schema(schema, table))
     for name, column in _columns(schema, table):
-        checks.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}))
-    checks.extend(_check(check, table, None) for check in schema.checks)
+        checks.extend(_column(schema, column, name, table, {c.name: c.type for c in columns}, blame))
+    checks.extend(_check(check, table, None, blame) for check in schema.checks)
     named = list(_without_repeats(checks))
     return CompiledContract(
         table,
         tuple(check for check in named if isinstance(check, SettledCheck)),
-        tuple(check for check in named if isinstance(check, CheckMeasure)),
+        tuple(check for check in named if isinstance(check, ConditionOfCheck)),
     )
 
 
@@ -102,12 +81,20 @@ def _unbound(columns: Sequence[Column], dialect: str) -> Any:
     return ibis.table({column.name: mapper.from_string(column.type) for column in columns}, name=RELATION)
 
 
-def _without_repeats(checks: Sequence[SettledCheck | CheckMeasure]) -> Iterator[SettledCheck | CheckMeasure]:
+def _without_repeats(
+    checks: Sequence[SettledCheck | ConditionOfCheck],
+) -> Iterator[SettledCheck | ConditionOfCheck]:
     seen: dict[str, int] = {}
     for check in checks:
-        seen[check.check] = seen.get(check.check, 0) + 1
-        again = seen[check.check] > 1
-        yield replace(check, check=f"{check.check} #{seen[check.check]}") if again else check
+        name = check.check if isinstance(check, SettledCheck) else check.measure.check
+        seen[name] = seen.get(name, 0) + 1
+        yield check if seen[name] == 1 else _renamed(check, f"{name} #{seen[name]}")
+
+
+def _renamed(check: SettledCheck | ConditionOfCheck, name: str) -> SettledCheck | ConditionOfCheck:
+    if isinstance(check, SettledCheck):
+        return replace(check, check=name)
+    return replace(check, measure=replace(check.measure, check=name))
 
 
 def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
@@ -125,7 +112,7 @@ def _columns(schema: Any, table: Any) -> Iterator[tuple[str, Any]]:
         yield from ((column_name, column) for column_name in matching or ([name] if column.required else []))
 
 
-def _whole_schema(schema: Any, table: Any) -> Iterator[SettledCheck | CheckMeasure]:
+def _whole_schema(schema: Any, table: Any) -> Iterator[SettledCheck | ConditionOfCheck]:
     promised = dict.fromkeys(name for name, _ in _columns(schema, table) if name in table.columns)
     if schema.strict is True:
         extra = [name for name in table.columns if name not in promised]
@@ -150,18 +137,26 @@ def unique_sets(schema: Any) -> list[list[str]]:
     return [[names] if isinstance(names, str) else list(names) for names in unique]
 
 
-def _unique(names: Sequence[str], table: Any, *, surplus_only: bool = False) -> SettledCheck | CheckMeasure:
+def _unique(
+    names: Sequence[str], table: Any, *, surplus_only: bool = False
+) -> SettledCheck | ConditionOfCheck:
     check = f"unique({', '.join(names)})" if len(names) > 1 else f"{names[0]} unique"
     missing = [name for name in names if name not in table.columns]
     if missing:
         return SettledCheck(check, Verdict.FAILED, f"there is no column {', '.join(missing)}")
     wrong = f"{', '.join(names)} not unique"
-    return CheckMeasure(check, wrong, MeasureScope.DUPLICATES, tuple(names), surplus_only=surplus_only)
+    measure = CheckMeasure(check, wrong, MeasureScope.DUPLICATES, surplus_only=surplus_only)
+    return ConditionOfCheck(measure, tuple(names))
 
 
 def _column(
-    schema: Any, column: Any, name: str, table: Any, types: dict[str, str]
-) -> Iterator[SettledCheck | CheckMeasure]:
+    schema: Any,
+    column: Any,
+    name: str,
+    table: Any,
+    types: dict[str, str],
+    blame: Callable[[BaseException], str],
+) -> Iterator[SettledCheck | ConditionOfCheck]:
     if name not in table.columns:
         wanted = "no column matches" if column.regex else "there is no column"
         yield SettledCheck(
@@ -175,7 +170,7 @@ def _column(
     if column.unique:
         yield _unique([name], table, surplus_only=column.report_duplicates != "all")
     for check in column.checks:
-        yield _check(check, table, name)
+        yield _check(check, table, name, blame)
 
 
 def _type(name: str, expected: Any, table: Any, spelled: str) -> SettledCheck:
@@ -195,15 +190,17 @@ def _type(name: str, expected: Any, table: Any, spelled: str) -> SettledCheck:
     return _settled(check, holds, wrong, f"{name} is {spelled}")
 
 
-def _not_null(name: str, table: Any) -> CheckMeasure:
+def _not_null(name: str, table: Any) -> ConditionOfCheck:
     floating = table[name].type().is_floating()
     empty = table[name].isnull()
     condition = empty | table[name].isnan() if floating else empty
     wrong = f"{name} is NULL or NaN" if floating else f"{name} is NULL"
-    return CheckMeasure(f"{name} not null", wrong, MeasureScope.ROWS, condition)
+    return ConditionOfCheck(CheckMeasure(f"{name} not null", wrong, MeasureScope.ROWS), condition)
 
 
-def _check(check: Any, table: Any, key: str | None) -> SettledCheck | CheckMeasure:
+def _check(
+    check: Any, table: Any, key: str | None, blame: Callable[[BaseException], str]
+) -> SettledCheck | ConditionOfCheck:
     builtin = builtin_of(check)
     named = label(check, builtin, key)
     try:
@@ -218,11 +215,10 @@ def _check(check: Any, table: Any, key: str | None) -> SettledCheck | CheckMeasu
         if "unbound" in str(error):
             why = "it runs a query of its own; return an Ibis expression instead"
             return SettledCheck(named, Verdict.INCONCLUSIVE, f"not checked: {why}")
-        kept = error if isinstance(error, Exception) else None
-        return SettledCheck(named, Verdict.ERRORED, f"the check raised {first_line(error)}", kept)
+        return SettledCheck(named, Verdict.ERRORED, f"the check raised {first_line(error)}", blame(error))
     failing = Verdict.WARNED if check.raise_warning else Verdict.FAILED
     shape = MeasureScope.WHOLE if scalar else MeasureScope.ROWS
-    return CheckMeasure(named, wrong, shape, condition, failing, may_be_null=not builtin)
+    return ConditionOfCheck(CheckMeasure(named, wrong, shape, failing), condition, may_be_null=not builtin)
 
 
 def builtin_of(check: Any) -> str:

@@ -1,4 +1,4 @@
-"""Imports contracts from one checkout of a data project, and leaves nothing of it behind in the process."""
+"""Imports contracts from one checkout of a data project, in a process that does nothing else and ends afterwards."""
 
 from __future__ import annotations
 
@@ -7,29 +7,19 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
-import threading
 import traceback
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any, cast
 
 from prefect_sluice.contracts.compile import NotConvertible
 from prefect_sluice.contracts.pandas_schemas import converted, is_of_pandas
+from prefect_sluice.contracts.promise import ContractInvalid
 from prefect_sluice.contracts.wording import first_line
-from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.runtime import process
-from prefect_sluice.runtime.allowed_variables import is_of_the_pipeline
 
-_ONE_AT_A_TIME = threading.RLock()
 _NEVER_FROM_A_PROJECT = frozenset(sys.stdlib_module_names) | {"ibis", "pandera", "prefect_sluice"}
-
-
-@dataclass(eq=False)
-class ContractInvalid(BadInput):
-    """A contract does not import, or is no pandera.ibis schema; `where` is `file` or `file:line`."""
 
 
 class _Source(importlib.machinery.SourceFileLoader):
@@ -41,17 +31,16 @@ class _Source(importlib.machinery.SourceFileLoader):
 
 
 class _ProjectFinder(importlib.abc.MetaPathFinder):
-    """Finds modules below one folder, for the thread that made it; `own` is never looked for elsewhere."""
+    """Finds modules below one folder; `own` is never looked for elsewhere."""
 
     def __init__(self, root: Path, own: frozenset[str]) -> None:
         self._root = root
         self._own = own
-        self._thread = threading.get_ident()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if threading.get_ident() != self._thread or not self.claims(fullname.partition(".")[0]):
+        if not self.claims(fullname.partition(".")[0]):
             return None
         place = self._root.joinpath(*fullname.split("."))
         inside, single = place / "__init__.py", place.parent / f"{place.name}.py"
@@ -96,39 +85,27 @@ def _installed(top: str) -> bool:
     return spec is not None and spec.origin is not None
 
 
-@contextmanager
-def project_modules(root: Path, own: Sequence[str] = ()) -> Generator[None]:
-    """While open, this thread imports the modules below `root` from there; afterwards none of them is loaded.
+def import_from(root: Path, own: Sequence[str] = ()) -> None:
+    """Have this process import the modules below `root` from there, from now on. Nothing is written.
 
-    `own` names modules ("contracts.marts") that come from there whatever is installed. Nothing is written.
-    Modules of the same names that were loaded before are out of the way meanwhile, and the same objects again
-    afterwards; so is sys.path. One process has one such block open at a time, others wait.
+    `own` names modules ("contracts.marts") that come from there whatever is installed.
     """
-    with _ONE_AT_A_TIME:
-        finder = _ProjectFinder(root.resolve(), frozenset(name.partition(".")[0] for name in own))
-        path, aside = list(sys.path), _take_away(finder)
-        sys.meta_path.insert(0, finder)
-        try:
-            with process.without_variables(is_of_the_pipeline):
-                yield
-        finally:
-            sys.meta_path.remove(finder)
-            _take_away(finder)
-            sys.modules.update(aside)
-            sys.path[:] = path
-
-
-def _take_away(finder: _ProjectFinder) -> dict[str, ModuleType]:
-    claimed = {top for top in {name.partition(".")[0] for name in sys.modules} if finder.claims(top)}
-    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in claimed}
+    finder = _ProjectFinder(root.resolve(), frozenset(name.partition(".")[0] for name in own))
+    # A project's folder may bear the name of a package that is loaded.
+    claimed = {top for top in {entry.stem for entry in root.iterdir()} if finder.claims(top)}
+    for name in list(sys.modules):
+        if name.partition(".")[0] in claimed:
+            del sys.modules[name]
+    sys.meta_path.insert(0, finder)
 
 
 def ready() -> str:
     """Make pandera and Ibis ready for contracts; return why that cannot be, "" if it can. Repeatable."""
     try:
-        importlib.import_module("pandera.ibis")
-        # Until the backends are registered, built-in checks do not know Ibis.
-        importlib.import_module("pandera.backends.ibis.register").register_ibis_backends()
+        with _without_hypothesis():
+            importlib.import_module("pandera.ibis")
+            # Until the backends are registered, built-in checks do not know Ibis.
+            importlib.import_module("pandera.backends.ibis.register").register_ibis_backends()
     except ImportError as error:
         return (
             f"contracts need pandera and Ibis ({first_line(error)}): pip install 'prefect-sluice[contracts]'"
@@ -136,8 +113,22 @@ def ready() -> str:
     return ""
 
 
+@contextmanager
+def _without_hypothesis() -> Generator[None]:
+    """Keep pandera from loading hypothesis, where it is not loaded: half a second for something that makes up data."""
+    name = "hypothesis"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = cast(ModuleType, None)  # which is how Python is told that there is none
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 def load_schema(root: Path, reference: str) -> Any:
-    """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it in `project_modules(root)`.
+    """Return the pandera.ibis DataFrameSchema that `module:Class` names; call it after `import_from(root)`.
 
     A DataFrameModel is turned into its schema, one for pandas into one for Ibis. Raises ContractInvalid, in one line, for
     whatever goes wrong.

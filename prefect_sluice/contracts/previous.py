@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
+from prefect_sluice.contracts.ask import ContractCode
 from prefect_sluice.contracts.dependencies import ModuleTexts
-from prefect_sluice.contracts.describe import describe
 from prefect_sluice.contracts.find import bind, find
-from prefect_sluice.contracts.load import ContractInvalid, load_schema, project_modules, ready
-from prefect_sluice.contracts.wording import first_line
+from prefect_sluice.contracts.promise import ContractInvalid
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node
+from prefect_sluice.isolation.sandbox import Rights
 
 _FORM = 2
 """The form of the documents that `describe` writes: what an older Sluice wrote is not compared with, but written anew."""
@@ -33,20 +32,27 @@ class Contract:
     where: str = ""
 
 
-class CheckoutContracts:
-    """The contracts of a checkout. What was described once is not loaded again: a text has one document."""
+def _same(root: Path) -> Path:
+    return root
 
-    def __init__(self, root: Path, memory: Memory | None) -> None:
-        self._root = root
-        self._memory = memory
+
+@dataclass(frozen=True, slots=True)
+class CheckoutContracts:
+    """The contracts of a checkout. What was described once is not loaded again: a text has one document. `rights` are those of
+    its code, beside reading its repository, whose root `repository` finds for the project's folder."""
+
+    root: Path
+    memory: Memory | None
+    rights: Rights = field(default_factory=Rights)
+    repository: Callable[[Path], Path] = _same
 
     def at(self, root: Path) -> CheckoutContracts:
         """Return the same for another checkout."""
-        return CheckoutContracts(root, self._memory)
+        return replace(self, root=root)
 
     def contracts(self, references: Mapping[str, str]) -> Mapping[str, Contract]:
         """Return the contracts by unique id. One that does not load raises nothing: it says `why`."""
-        texts = ModuleTexts(self._root)
+        texts = ModuleTexts(self.root)
         keys = {uid: f"text.{_FORM} {texts.digest(reference)}" for uid, reference in references.items()}
         contracts = {uid: Contract(references[uid], key, self._recall(key)) for uid, key in keys.items()}
         missing = {uid: contract for uid, contract in contracts.items() if contract.document is None}
@@ -54,9 +60,9 @@ class CheckoutContracts:
 
     def remember(self, release: str, contracts: Mapping[str, Contract]) -> None:
         """Keep which contracts a release has."""
-        if self._memory is not None and self._memory.recall(f"release.{_FORM} {release}") is None:
+        if self.memory is not None and self.memory.recall(f"release.{_FORM} {release}") is None:
             kept = {uid: [contract.reference, contract.key] for uid, contract in contracts.items()}
-            self._memory.keep(f"release.{_FORM} {release}", cast(Json, kept))
+            self.memory.keep(f"release.{_FORM} {release}", cast(Json, kept))
 
     def of_release(self, release: str) -> Mapping[str, Contract] | None:
         """Return the contracts that were kept of a release; None if they were not, or not all of them were described."""
@@ -69,30 +75,20 @@ class CheckoutContracts:
         return contracts if all(contract.document is not None for contract in contracts.values()) else None
 
     def _recall(self, key: str) -> Json | None:
-        return self._memory.recall(key) if self._memory is not None else None
+        return self.memory.recall(key) if self.memory is not None else None
 
     def _described(self, missing: Mapping[str, Contract]) -> Mapping[str, Contract]:
-        why = ready()
-        if why:
-            return {
-                uid: Contract(contract.reference, contract.key, why=why) for uid, contract in missing.items()
-            }
-        own = [contract.reference.partition(":")[0] for contract in missing.values()]
-        with project_modules(self._root, own), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandera warns of types that it merely does not list
-            return {uid: self._loaded(contract) for uid, contract in missing.items()}
+        rights = replace(self.rights, read=(*self.rights.read, self.repository(self.root)))
+        documents = ContractCode(self.root, rights).describe([each.reference for each in missing.values()])
+        return {uid: self._remembered(missing[uid], one) for uid, one in zip(missing, documents, strict=True)}
 
-    def _loaded(self, contract: Contract) -> Contract:
-        try:
-            document = describe(load_schema(self._root, contract.reference))
-        except ContractInvalid as error:
-            message = f"{error.what}; {error.fix}" if error.fix else error.what
-            why = f"{error.where}: {message}" if error.where else message
-            return Contract(contract.reference, contract.key, why=why, where=error.where)
-        except Exception as error:
-            return Contract(contract.reference, contract.key, why=f"cannot be described: {first_line(error)}")
-        if self._memory is not None:
-            self._memory.keep(contract.key, document)
+    def _remembered(self, contract: Contract, document: Json | ContractInvalid) -> Contract:
+        if isinstance(document, ContractInvalid):
+            message = f"{document.what}; {document.fix}" if document.fix else document.what
+            why = f"{document.where}: {message}" if document.where else message
+            return Contract(contract.reference, contract.key, why=why, where=document.where)
+        if self.memory is not None:
+            self.memory.keep(contract.key, document)
         return Contract(contract.reference, contract.key, document)
 
 

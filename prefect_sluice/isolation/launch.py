@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         code = os.waitstatus_to_exitcode(status)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is not to be cut off
-        left = _end_all(command_process, can_signal_all=can_signal_all)
+        left = end_all(command_process, can_signal_all=can_signal_all)
         _write(answer, {"code": code, "left": left})
     return 0
 
@@ -80,7 +80,7 @@ def _write(descriptor: int, said: dict[str, Any]) -> None:
     os.write(descriptor, json.dumps(said).encode() + b"\n")
 
 
-def _end_all(group: int, *, can_signal_all: bool) -> int:
+def end_all(group: int, *, can_signal_all: bool) -> int:
     """Kill what still runs of all that the command started, and return how many processes that were. What loses its parent
     becomes a child of this process (on Linux): it ends when there is none."""
     killed = 0

@@ -21,7 +21,7 @@ LAUNCH = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
     "from prefect_sluice.isolation.launch import main; sys.exit(main(sys.argv[1:]))"
 )
-_PACKAGES = str(Path(__file__).resolve().parents[2])
+PACKAGES = str(Path(__file__).resolve().parents[2])
 """Where this package is found. The launcher takes no path from the variables or the folder that the command gets."""
 _GRACE_SECONDS = 10
 """How long the launcher may take to end what the command started."""
@@ -53,7 +53,7 @@ def run_command(
         try:
             launcher = subprocess.Popen(
                 [
-                    *(sys.executable, "-I", "-c", LAUNCH, _PACKAGES),
+                    *(sys.executable, "-I", "-c", LAUNCH, PACKAGES),
                     *(json.dumps(sandbox.document()), str(writing), str(os.getpid()), *command),
                 ],
                 cwd=folder,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,17 @@ class Sandbox:
             document["required"],
             Limits(*document["limits"]),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What code of a change is given that answers a question: the files and folders of `read` beside what Python needs, the
+    environment `variables`, so much time (processor time too), and no network. `required`: without isolation it is not run."""
+
+    read: tuple[Path, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    timeout: timedelta = timedelta(minutes=10)
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

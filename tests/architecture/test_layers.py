@@ -59,6 +59,12 @@ WITH_PREFECT = tuple(
     f"prefect_sluice.{room}" for room in ("orchestration", "tasks", "flows", "deployments", "local_server")
 )
 
+IN_THE_BOUNDARY = tuple(
+    f"prefect_sluice.contracts.{name}"
+    for name in ("child", "compile", "describe", "load", "pandas_schemas", "questions")
+)
+"""What runs in a process that is shut in: `isolation.warm` is told its name, and nobody imports it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Import:
@@ -113,7 +119,13 @@ RULES = (
     only("prefect_sluice.dbt.implementation", "prefect_sluice.dbt.core", may=("prefect_sluice.dbt.core",)),
     only("prefect_sluice.warehouse.duckdb", may=("duckdb",)),
     only("prefect_sluice.state", may=("sqlalchemy", "alembic")),
-    only("prefect_sluice.contracts", "prefect_sluice.gates.contracts", may=("pandera", "ibis")),
+    only(*IN_THE_BOUNDARY, may=("pandera", "ibis")),
+    Rule(
+        "what imports the project's modules runs inside of the boundary only",
+        ("prefect_sluice",),
+        IN_THE_BOUNDARY,
+        exempt=IN_THE_BOUNDARY,
+    ),
     only("prefect_sluice.gates.lint", may=("sqlfluff",)),
     only("prefect_sluice.gates.secrets", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
@@ -256,6 +268,11 @@ BITES = (
     ("prefect_sluice.stages.deploy", "import alembic.command", "may import sqlalchemy"),
     ("prefect_sluice.gates.lint.gate", "import pandera.ibis", "may import pandera"),
     ("prefect_sluice.diff.compare", "import ibis", "may import pandera"),
+    (
+        "prefect_sluice.gates.contracts.gate",
+        "from prefect_sluice.contracts.load import load_schema",
+        "inside of the boundary only",
+    ),
     ("prefect_sluice.gates.contracts.gate", "import sqlfluff", "may import sqlfluff"),
     ("prefect_sluice.gates.parity.gate", "from detect_secrets.core import scan", "may import detect_secrets"),
     ("prefect_sluice.stages.source", "import click", "may import click"),

@@ -32,7 +32,7 @@ LEAKS: Mapping[tuple[str, str], str] = {
             "dbt.core.fingerprints.ingredients", "dbt.settings", "dbt.texts.template_reads",
             "sql.canonical", "sql.clock_and_chance",
             "sql.countable_tests", "sql.columns.shape", "sql.columns.clauses", "sql.columns.expressions",
-            "sql.columns.from_clause", "sql.columns.understood", "sql.duckdb_functions", "sql.side_effects",
+            "sql.columns.from_clause", "sql.columns.understood", "sql.duckdb_functions", "sql.side_effects", "sql.only_computes",
         )
     },
 }  # fmt: skip

@@ -41,6 +41,7 @@ LEFT = {
     "prefect_sluice/gates/statistics.py: t_quantile": "pure",
     "prefect_sluice/isolation/kernel.py: libc": "of this machine",
     "prefect_sluice/isolation/landlock.py: abi": "of this machine",
+    "prefect_sluice/isolation/warm.py: warm": "a process that has libraries loaded, as this one has those that it imported",
     "prefect_sluice/reporting/report/html.py: _templates": "files of this package",
     "prefect_sluice/runtime/documents.py: _adapter": "pure",
     "prefect_sluice/sql/tokens.py: lexemes": "pure",

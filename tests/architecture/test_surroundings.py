@@ -13,6 +13,7 @@ EXEMPT = (
     "prefect_sluice/cli/",
     "prefect_sluice/cli/demo.py",
     "prefect_sluice/isolation/launch.py",
+    "prefect_sluice/isolation/warm_process.py",
     "prefect_sluice/runtime/faults.py",
     "prefect_sluice/runtime/process.py",
 )

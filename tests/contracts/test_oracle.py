@@ -23,13 +23,15 @@ from hypothesis import strategies as st
 from pandera.backends.ibis.register import register_ibis_backends
 from pandera.errors import SchemaErrors
 
-from prefect_sluice.contracts.compile import RELATION, CompiledContract, MeasureScope, compile_contract
+from prefect_sluice.contracts.compile import CompiledContract, compile_contract
 from prefect_sluice.contracts.describe import describe
 from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
+from prefect_sluice.contracts.promise import RELATION, MeasureScope
 from prefect_sluice.contracts.weakened import losses
 from prefect_sluice.domain.digests import canonical
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.warehouse.base import Column
+from tests.contracts.checked import Checked
 from tests.gates.duck import DuckReader
 
 register_ibis_backends()
@@ -175,10 +177,18 @@ def pandera_says_no(schema: Any, duck: DuckReader) -> bool:
 
 
 def answers(compiled: CompiledContract, duck: DuckReader) -> list[MeasureResult]:
-    found = list(count(compiled, duck, "t"))
+    found = list(count(Checked(compiled, "duckdb"), duck, "t"))
     counted = [each for each in found if isinstance(each, MeasureResult)]
     assert counted == found, "nothing here is beyond the warehouse"
     return counted
+
+
+def with_rows(
+    compiled: CompiledContract, found: Sequence[MeasureResult], duck: DuckReader
+) -> list[MeasureResult]:
+    """Return those that fail with their rows."""
+    shown = failing_rows(Checked(compiled, "duckdb"), found, duck, "t")
+    return [each for each in shown if isinstance(each, MeasureResult) and each.failing]
 
 
 def we_say_no(compiled: CompiledContract, found: Sequence[MeasureResult]) -> bool:
@@ -201,7 +211,7 @@ def test_pandera_and_one_query_agree(schema: Any, rows: list[tuple[Any, ...]]) -
         assert len(duck.asked) == (1 if compiled.measures else 0)
         assert we_say_no(compiled, found) is pandera_says_no(schema, duck)
         failed = [each for each in found if each.failing]
-        shown = failing_rows(compiled, failed, duck, "t") if failed else ()
+        shown = with_rows(compiled, found, duck)
     assert len(duck.asked) <= 3
     for before, after in zip(failed, shown, strict=True):
         assert after.evidence is not None
@@ -367,7 +377,7 @@ def refused(schema: Any, columns: Sequence[str], rows: Sequence[dict[str, int]])
     return any(each.verdict > Verdict.WARNED for each in compiled.settled) or any(
         len({tuple(row[name] for name in each.condition) for row in rows}) < len(rows)
         for each in compiled.measures
-        if each.shape is MeasureScope.DUPLICATES
+        if each.measure.shape is MeasureScope.DUPLICATES
     )
 
 
@@ -470,7 +480,7 @@ def test_duplicates_are_all_counted_and_shown_together() -> None:
         {"carrier": pandera.ibis.Column(checks=Check.eq("UA"))}, unique=["id"]
     )
     compiled = compile_contract(schema, duck.columns("t"), "duckdb")
-    shown = failing_rows(compiled, answers(compiled, duck)[::2], duck, "t")
+    shown = with_rows(compiled, answers(compiled, duck), duck)
     by_check = {each.measure.check: each for each in shown}
     evidence = by_check["id unique"].evidence
     assert evidence is not None
@@ -485,7 +495,6 @@ def test_ten_million_failing_rows_are_counted_and_a_hundred_fetched() -> None:
     duck = DuckReader(connection)
     schema = pandera.ibis.DataFrameSchema({"id": pandera.ibis.Column(checks=Check.ge(2))}, unique=["id"])
     compiled = compile_contract(schema, duck.columns("t"), "duckdb")
-    failed = [each for each in answers(compiled, duck) if each.failing]
-    for each in failing_rows(compiled, failed, duck, "t"):
+    for each in with_rows(compiled, answers(compiled, duck), duck):
         assert each.evidence is not None
         assert (len(each.evidence.rows), each.evidence.total) == (100, 10_000_000)

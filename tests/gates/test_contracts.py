@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pandera.ibis
 import pytest
 from pandera.errors import SchemaErrors
 
-from prefect_sluice.contracts.load import load_schema, project_modules
+from prefect_sluice.contracts import ask
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import Name, Node, NodeKind
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
@@ -479,7 +479,7 @@ def test_a_contract_that_cannot_be_had(case: str, tmp_path: Path) -> None:
 
 
 def test_without_pandera_it_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pandera.ibis", None)
+    monkeypatch.setattr(ask, "CHILD", "tests.gates.without_pandera")
     [finding] = judge(tmp_path, reader()).findings
     assert finding.verdict is ERRORED
     assert "pip install 'prefect-sluice[contracts]'" in finding.summary
@@ -533,41 +533,41 @@ def test_two_checkouts_never_mix(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("__pycache__"))
 
 
-def test_what_was_loaded_before_is_there_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_the_project_comes_into_this_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = project(
-        tmp_path, "import sys\nsys.path.insert(0, 'x')\nM = pa.DataFrameSchema({'id': pa.Column(int)})\n"
+        tmp_path,
+        "import sys\nsys.path.insert(0, 'x')\nsys.modules['duckdb'] = None\n"
+        "class M(pa.DataFrameModel):\n    id: int\n    class Config:\n        coerce = True\n",
     )
-    foreign = type(sys)("contracts")
+    foreign, path = type(sys)("contracts"), list(sys.path)
     monkeypatch.setitem(sys.modules, "contracts", foreign)
-    with project_modules(folder, ["contracts.marts"]):
-        assert list(load_schema(folder, "contracts.marts:M").columns) == ["id"]
-        assert sys.modules["contracts"] is not foreign
-    assert sys.modules["contracts"] is foreign
-    assert "contracts.marts" not in sys.modules
+    assert only(judge(folder, reader()), "id not null").verdict is PASSED
+    assert sys.modules.pop("contracts") is foreign
+    assert (sys.path, sys.modules["duckdb"]) == (path, duckdb)
 
 
 def test_a_folder_does_not_hide_an_installed_package(tmp_path: Path) -> None:
     project(tmp_path, "", name="duckdb/queries.py")
-    before = sys.modules["duckdb"]
-    with project_modules(tmp_path, ["contracts.marts"]):
-        assert sys.modules["duckdb"] is before
+    project(tmp_path, "import duckdb\nassert duckdb.connect\nM = pa.DataFrameSchema({'id': pa.Column()})\n")
+    assert only(judge(tmp_path, reader()), "id not null").verdict is PASSED
 
 
 # --- pandera as the oracle ---
 
-Oracle = Callable[[Any], Any]
-ORACLES: dict[str, Oracle] = {
-    "carrier isin": lambda pa: {"carrier": pa.Column(str, pa.Check.isin(["AA", "UA"]), nullable=True)},
-    "carrier notin": lambda pa: {"carrier": pa.Column(str, pa.Check.notin(["AA"]), nullable=True)},
-    "carrier length": lambda pa: {"carrier": pa.Column(str, pa.Check.str_length(1, 2), nullable=True)},
-    "carrier matches": lambda pa: {"carrier": pa.Column(str, pa.Check.str_matches("A|U"), nullable=True)},
-    "carrier ends": lambda pa: {"carrier": pa.Column(str, pa.Check.str_endswith("A"))},
-    "id range": lambda pa: {"id": pa.Column(int, pa.Check.in_range(1, 3, include_max=False))},
-    "id two": lambda pa: {"id": pa.Column(int, [pa.Check.gt(0), pa.Check.ne(2)], nullable=True)},
-    "id type": lambda pa: {"id": pa.Column(dt.int32, nullable=True)},
-    "share range": lambda pa: {"share": pa.Column(float, pa.Check.in_range(0, 1), nullable=True)},
-    "share le": lambda pa: {"share": pa.Column(float, pa.Check.le(0.5))},
-    "missing": lambda pa: {"gone": pa.Column(float), "also": pa.Column(float, required=False)},
+ORACLES: dict[str, str] = {
+    "carrier isin": '{"carrier": pa.Column(str, pa.Check.isin(["AA", "UA"]), nullable=True)}',
+    "carrier notin": '{"carrier": pa.Column(str, pa.Check.notin(["AA"]), nullable=True)}',
+    "carrier length": '{"carrier": pa.Column(str, pa.Check.str_length(1, 2), nullable=True)}',
+    "carrier matches": '{"carrier": pa.Column(str, pa.Check.str_matches("A|U"), nullable=True)}',
+    "carrier ends": '{"carrier": pa.Column(str, pa.Check.str_endswith("A"))}',
+    "id range": '{"id": pa.Column(int, pa.Check.in_range(1, 3, include_max=False))}',
+    "id two": '{"id": pa.Column(int, [pa.Check.gt(0), pa.Check.ne(2)], nullable=True)}',
+    "id type": '{"id": pa.Column(dt.int32, nullable=True)}',
+    "share range": '{"share": pa.Column(float, pa.Check.in_range(0, 1), nullable=True)}',
+    "share le": '{"share": pa.Column(float, pa.Check.le(0.5))}',
+    "missing": '{"gone": pa.Column(float), "also": pa.Column(float, required=False)}',
 }
 MADE: list[list[tuple[int | None, str | None, float | None]]] = [
     [(1, "AA", 0.5)],
@@ -621,14 +621,11 @@ def _ours(report: GateReport) -> dict[str, int | None]:
 @pytest.mark.parametrize("oracle", ORACLES)
 @pytest.mark.parametrize("unique", [None, ["id"], ["id", "carrier"]])
 def test_pandera_says_the_same(
-    oracle: str, rows: list[Any], unique: list[str] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    oracle: str, rows: list[Any], unique: list[str] | None, tmp_path: Path
 ) -> None:
     duck = reader("SELECT 1::BIGINT AS id, ''::VARCHAR AS carrier, 0::DOUBLE AS share LIMIT 0")
     duck.connection.executemany("INSERT INTO t VALUES (?, ?, ?)", rows)
-    schema = pandera.ibis.DataFrameSchema(ORACLES[oracle](pandera.ibis), unique=unique)
-
-    def given(root: Path, reference: str) -> Any:
-        return schema
-
-    monkeypatch.setattr("prefect_sluice.gates.contracts.gate.load_schema", given)
-    assert _ours(judge(tmp_path, duck)) == _pandera(schema, duck)
+    text = f"pa.DataFrameSchema({ORACLES[oracle]}, unique={unique!r})"
+    folder = project(tmp_path, f"import ibis.expr.datatypes as dt\nM = {text}\n")
+    schema = eval(text, {"pa": pandera.ibis, "dt": dt})
+    assert _ours(judge(folder, duck)) == _pandera(schema, duck)

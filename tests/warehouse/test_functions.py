@@ -24,6 +24,7 @@ from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.engines import ENGINES, functions
 from prefect_sluice.warehouse.functions import RELATIONS, TypeClass, columns_of, finite
+from tests.contracts.checked import Checked
 from tests.gates.duck import DuckReader
 from tests.postgres import running_postgres
 from tests.postgres_reader import PostgresReader
@@ -368,6 +369,6 @@ def test_contracts_are_asked(engine: Engine) -> None:
         {"id": pa.Column(unique=True, checks=pa.Check.le(3)), "word": pa.Column(nullable=False)}
     )
     compiled = compile_contract(schema, engine.reader.columns("t"), engine.reader.dialect)
-    found = list(count(compiled, engine.reader, "t"))
+    found = list(count(Checked(compiled, engine.reader.dialect), engine.reader, "t"))
     assert all(isinstance(each, MeasureResult) for each in found), found
     assert sum(each.failing for each in found if isinstance(each, MeasureResult)) == 2

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from prefect_sluice import config
-from prefect_sluice.contracts.compile import CompiledContract, MeasureScope, SettledCheck, compile_contract
+from prefect_sluice.contracts.ask import ContractCode, ContractQueries
 from prefect_sluice.contracts.dependencies import ModuleTexts
-from prefect_sluice.contracts.load import ContractInvalid, blame, load_schema, project_modules, ready
 from prefect_sluice.contracts.measure import MeasureResult, count, failing_rows
+from prefect_sluice.contracts.promise import ContractInvalid, MeasureScope, SettledCheck
 from prefect_sluice.domain import counting
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, overall
 from prefect_sluice.gates.base import CandidateView, ReleaseView, ToolsView
-from prefect_sluice.warehouse.base import Reader
+from prefect_sluice.isolation.sandbox import Rights
+from prefect_sluice.warehouse.base import Column, Reader
 
 
 class Settings(config.GateSettings):
@@ -40,15 +40,13 @@ class Contracts:
         nodes = [node for node in _to_ask(release, candidate, tools, keys) if node.contract]
         if not nodes:
             return GateReport(self.id, not_applicable=_nothing(release))
-        missing = ready()
-        if missing:
-            return GateReport(self.id, (Finding(self.id, "contracts", Verdict.ERRORED, missing),))
-        own = [node.contract.partition(":")[0] for node in nodes]
-        with project_modules(release.project, own), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pandera warns of types that it merely does not list
-            found = {node.unique_id: list(_judge(node, release, candidate)) for node in nodes}
+        found = _judge(nodes, release, candidate, ContractCode(release.project, self._rights(release, tools)))
         _remember(tools, keys, found)
         return GateReport(self.id, tuple(finding for findings in found.values() for finding in findings))
+
+    def _rights(self, release: ReleaseView, tools: ToolsView) -> Rights:
+        own = Rights((release.root, *tools.readable), tools.variables)
+        return replace(own, timeout=self.settings.timeout) if self.settings.timeout else own
 
 
 def _nothing(release: ReleaseView) -> str:
@@ -93,64 +91,66 @@ class _Place:
     """One relation under one contract, with everything that a finding about it needs."""
 
     node: Node
-    release: ReleaseView
     reader: Reader
     relation: str
+    columns: Sequence[Column]
 
-    def finding(self, of: SettledCheck, location: str = "") -> Finding:
+    def finding(self, of: SettledCheck) -> Finding:
         return Finding(
-            "contracts", of.check, of.verdict, of.summary, subjects=(self.node.unique_id,), location=location
+            "contracts", of.check, of.verdict, of.summary, subjects=(self.node.unique_id,), location=of.where
         )
 
 
-def _judge(node: Node, release: ReleaseView, candidate: CandidateView) -> Iterable[Finding]:
-    def broken(what: str, where: str = "") -> list[Finding]:
-        named = f"{where}: {what}" if where else what
-        return [
-            Finding(
-                "contracts", node.contract, Verdict.ERRORED, named, subjects=(node.unique_id,), location=where
-            )
-        ]
+def _judge(
+    nodes: Sequence[Node], release: ReleaseView, candidate: CandidateView, code: ContractCode
+) -> Mapping[str, Sequence[Finding]]:
+    """Return the findings by unique id, in the order of the nodes. All contracts are loaded at once."""
+    placed = {node.unique_id: _placed(node, candidate) for node in nodes}
+    places = [place for place in placed.values() if isinstance(place, _Place)]
+    asked = code.asked_of([(place.node.contract, place.columns) for place in places], release.dialect)
+    found = {
+        place.node.unique_id: _broken(place.node, each)
+        if isinstance(each, ContractInvalid)
+        else _findings(each, place)
+        for place, each in zip(places, asked, strict=True)
+    }
+    return {uid: found[uid] if isinstance(place, _Place) else [place] for uid, place in placed.items()}
 
-    known = {**candidate.standing, **candidate.relations}
-    relation = known.get(node.unique_id)
+
+def _placed(node: Node, candidate: CandidateView) -> _Place | Finding:
+    relation = {**candidate.standing, **candidate.relations}.get(node.unique_id)
     if candidate.reader is None or relation is None:
-        return broken(f"{node.short} is not among the candidate's relations")
+        return _error(node, f"{node.short} is not among the candidate's relations")
     try:
-        schema = load_schema(release.project, node.contract)
-        columns = candidate.reader.columns(relation)
-        compiled = compile_contract(schema, columns, candidate.reader.dialect)
-    except ContractInvalid as error:
-        return broken(f"{error.what}; {error.fix}" if error.fix else error.what, error.where)
+        return _Place(node, candidate.reader, relation, candidate.reader.columns(relation))
     except QueryFailed as error:
-        return broken(f"{node.short} cannot be read: {error.why}")
-    return _findings(compiled, _Place(node, release, candidate.reader, relation))
+        return _error(node, f"{node.short} cannot be read: {error.why}")
 
 
-def _findings(compiled: CompiledContract, place: _Place) -> list[Finding]:
-    found = [_settled(each, place) for each in compiled.settled]
-    found.extend(_answered(each, place) for each in _answers(compiled, place))
-    if found:
-        return found
+def _broken(node: Node, error: ContractInvalid) -> list[Finding]:
+    return [_error(node, f"{error.what}; {error.fix}" if error.fix else error.what, error.where)]
+
+
+def _error(node: Node, what: str, where: str = "") -> Finding:
+    named = f"{where}: {what}" if where else what
+    return Finding(
+        "contracts", node.contract, Verdict.ERRORED, named, subjects=(node.unique_id,), location=where
+    )
+
+
+def _findings(queries: ContractQueries, place: _Place) -> list[Finding]:
+    findings = [place.finding(settled) for settled in queries.settled]
+    findings.extend(_answered(answer, place) for answer in _answers(queries, place))
+    if findings:
+        return findings
     empty = SettledCheck(place.node.contract, Verdict.INCONCLUSIVE, "the contract has no column and no check")
     return [place.finding(empty)]
 
 
-def _settled(settled: SettledCheck, place: _Place) -> Finding:
-    location = blame(settled.error, place.release.project) if settled.error else ""
-    return place.finding(settled, location)
-
-
-def _answers(compiled: CompiledContract, place: _Place) -> list[MeasureResult | SettledCheck]:
+def _answers(queries: ContractQueries, place: _Place) -> list[MeasureResult | SettledCheck]:
     """Return the answers in the order of the contract, those that fail with the rows behind them."""
-    answers = list(count(compiled, place.reader, place.relation))
-    wrong = [n for n, each in enumerate(answers) if isinstance(each, MeasureResult) and each.failing]
-    if wrong:
-        failed = [each for each in answers if isinstance(each, MeasureResult) and each.failing]
-        shown = failing_rows(compiled, failed, place.reader, place.relation)
-        for n, each in zip(wrong, shown, strict=True):
-            answers[n] = each
-    return answers
+    answers = list(count(queries, place.reader, place.relation))
+    return failing_rows(queries, answers, place.reader, place.relation)
 
 
 def _answered(answer: MeasureResult | SettledCheck, place: _Place) -> Finding:

@@ -19,6 +19,7 @@ from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost_constraints, mismatches, table
 from prefect_sluice.gates.unknown_declarations import undeclared
+from prefect_sluice.isolation.sandbox import Rights
 
 _ID = "promises"
 _DECLARE = "keep the promise, or declare that it is given up: gates.promises.except in sluice.yml"
@@ -134,7 +135,9 @@ def _dbt_weaker(release: ReleaseView, declarations: DeclarationsView) -> Iterato
 
 
 def _of_pandera(release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> Iterator[Finding]:
-    known = CheckoutContracts(release.project, tools.memory)
+    rights = Rights(tools.readable, tools.variables)
+    repository = release.change.root if release.change else release.project.joinpath
+    known = CheckoutContracts(release.project, tools.memory, rights, repository)
     now = known.contracts({uid: node.contract for uid, node in release.nodes.items() if node.contract})
     if release.plan is not None and now:
         known.remember(_kept_as(release, release.plan.release), now)

@@ -1,0 +1,276 @@
+"""What hostile code of a change tries, for each kind of code that is kept inside of the boundary, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+
+from prefect_sluice.contracts.ask import ContractCode
+from prefect_sluice.contracts.promise import ContractInvalid
+from prefect_sluice.isolation.interpreter import DEVICES, readable
+from prefect_sluice.isolation.run_command import reached, run_command
+from prefect_sluice.isolation.sandbox import Rights, Sandbox
+
+MISSING = reached().why
+needs_landlock = pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
+SECRET = "hunter2-of-the-state-store"
+MARK = "sluice-attack-that-stays"
+
+PLACES = (
+    "served.duckdb",
+    "state.db",
+    "bundles/manifest.json",
+    "repository/.git/HEAD",
+    "home/.pgpass",
+    "other.env",
+)
+
+
+@dataclass(frozen=True)
+class World:
+    """What lies beside the checkout: files of others, a server, this process with a password in its variables."""
+
+    outside: Path
+    checkout: Path
+    server: socket.socket
+
+    @property
+    def names(self) -> str:
+        """The attacker knows where everything is."""
+        port = self.server.getsockname()[1]
+        return f"OUT, PORT, SLUICE, MARK = {str(self.outside)!r}, {port}, {os.getpid()}, {MARK!r}\n"
+
+    def state(self) -> dict[str, tuple[str, int, int]]:
+        """All files with their text, links and mode."""
+        return {
+            str(path.relative_to(self.outside)): (
+                path.read_text("utf-8"),
+                path.stat().st_nlink,
+                path.stat().st_mode,
+            )
+            for path in sorted(self.outside.rglob("*"))
+            if path.is_file()
+        }
+
+    def was_reached(self) -> bool:
+        """Whether somebody connected to the server."""
+        try:
+            self.server.accept()[0].close()
+        except BlockingIOError:
+            return False
+        return True
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    # Not below /tmp, of which an empty one is laid over it: Landlock is to be tried.
+    base = Path(tempfile.mkdtemp(prefix="sluice-attacked-", dir="/var/tmp"))
+    outside, checkout = base / "outside", base / "checkout"
+    for place in PLACES:
+        (outside / place).parent.mkdir(parents=True, exist_ok=True)
+        (outside / place).write_text(SECRET, "utf-8")
+    (checkout / "contracts").mkdir(parents=True)
+    monkeypatch.setenv("SLUICE_STATE", f"postgresql://sluice:{SECRET}@localhost/sluice")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        yield World(outside, checkout, server)
+    shutil.rmtree(base)
+
+
+def contract(world: World, attack: str) -> str:
+    """Run the attack as a contract is imported; return all that this process hears of it."""
+    code = (
+        "import pandera.ibis as pa\nSAID = []\n"
+        f"{world.names}{attack}\n"
+        "M = pa.DataFrameSchema({'id': pa.Column(int, pa.Check(lambda data: True, name=repr(SAID)))})\n"
+    )
+    (world.checkout / "contracts/marts.py").write_text(code, "utf-8")
+    [said] = ContractCode(world.checkout, Rights((world.checkout,), {"PATH": os.defpath})).describe(
+        ["contracts.marts:M"]
+    )
+    return f"{said.where}: {said.what}" if isinstance(said, ContractInvalid) else json.dumps(said)
+
+
+def command(world: World, attack: str) -> str:
+    """Run the attack as a command of its own, as the project's tests are run."""
+    own = world.checkout / "own"
+    own.mkdir(exist_ok=True)
+    with (own / "output").open("wb") as output:
+        run_command(
+            [sys.executable, "-c", f"SAID = []\n{world.names}{attack}\nprint(SAID)"],
+            Sandbox(readable(), (*DEVICES, own)),
+            folder=own,
+            variables={"PATH": os.defpath},
+            output=output.fileno(),
+            timeout=timedelta(seconds=60),
+        )
+    return (own / "output").read_text("utf-8")
+
+
+KINDS: dict[str, Callable[[World, str], str]] = {"contract": contract, "command": command}
+
+WRITES = {
+    "write the served file": "open(OUT + '/served.duckdb', 'w').write('x')",
+    "empty the state store": "import os; os.truncate(OUT + '/state.db', 0)",
+    "remove a bundle": "import os; os.remove(OUT + '/bundles/manifest.json')",
+    "rename a bundle": "import os; os.rename(OUT + '/bundles', OUT + '/gone')",
+    "plant a hook of git": "open(OUT + '/repository/.git/hook', 'w').write('x')",
+    "write to the home folder": "open(OUT + '/home/.bashrc', 'w').write('x')",
+    "write through a symbolic link": (
+        "import os, tempfile; link = tempfile.mkdtemp() + '/link'\n"
+        "os.symlink(OUT + '/served.duckdb', link)\nopen(link, 'w').write('x')"
+    ),
+    "write through a hard link": (
+        "import os, tempfile; link = tempfile.mkdtemp() + '/link'\n"
+        "os.link(OUT + '/served.duckdb', link)\nopen(link, 'w').write('x')"
+    ),
+    "write by another program": "import os; os.system(f'echo x > {OUT}/served.duckdb')",
+    "write to the checkout of the release": "open(OUT + '/../checkout/contracts/new.py', 'w').write('x')",
+}
+READS = {
+    "the state store's password in the variables": "import os; SAID.append(dict(os.environ))",
+    "another environment's file": "SAID.append(open(OUT + '/other.env').read())",
+    "the home folder": "import os; SAID.append(os.listdir(OUT + '/home'))\nSAID.append(open(OUT + '/home/.pgpass').read())",
+    "the variables of Sluice": "SAID.append(open(f'/proc/{SLUICE}/environ').read())",
+    "the variables of its parent": "import os; SAID.append(open(f'/proc/{os.getppid()}/environ').read())",
+    "the memory of its parent": "import os; open(f'/proc/{os.getppid()}/mem', 'rb').read(1); SAID.append('hunter2')",
+}
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("attack", WRITES)
+def test_nothing_outside_is_written(attack: str, kind: str, world: World) -> None:
+    before = world.state()
+    KINDS[kind](world, WRITES[attack])
+    assert world.state() == before
+    assert not (world.checkout / "contracts/new.py").exists()
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("attack", READS)
+def test_no_secret_is_read(attack: str, kind: str, world: World) -> None:
+    said = KINDS[kind](world, READS[attack])
+    assert said
+    assert "hunter2" not in said
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_server_is_reached(kind: str, world: World) -> None:
+    KINDS[kind](world, "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')")
+    assert not world.was_reached()
+
+
+STAYS = """
+import os, subprocess, sys
+code = "import os, time\\nif os.fork(): os._exit(0)\\nos.setsid()\\ntime.sleep(600)"
+subprocess.run([sys.executable, "-c", code, MARK])
+SAID.append("left")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what detaches itself is found on Linux only")
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_process_stays(kind: str, world: World) -> None:
+    assert "left" in KINDS[kind](world, STAYS)
+    assert not [process for process in psutil.process_iter() if MARK in _line(process)]
+
+
+def _line(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_outside_is_ended(kind: str, world: World) -> None:
+    attack = (
+        "import os\nfor pid in (SLUICE, os.getppid()):\n    try:\n        os.kill(pid, 9)\n        SAID.append('ended')\n"
+        "    except PermissionError:\n        SAID.append('denied')\n"
+    )
+    said = KINDS[kind](world, attack)
+    assert "denied" in said
+    assert "ended" not in said
+
+
+SAYS = """
+import os
+for descriptor in os.listdir("/proc/self/fd"):
+    try:
+        os.write(int(descriptor), {text!r})
+    except OSError:
+        pass
+{then}
+"""
+FLOODS = """
+for descriptor in os.listdir("/proc/self/fd"):
+    try:
+        for _ in range(100):
+            os.write(int(descriptor), bytes(10**6))
+    except OSError:
+        pass
+"""
+EMPTY = (
+    '{"columns": {}, "checks": [], "unique": [], "strict": false, "ordered": false, "order": [], "type": ""}'
+)
+LIES = {
+    "two answers": ((f'{{"answers": [{{"document": {EMPTY}}}]}}').encode() * 2, "os._exit(0)", "no JSON"),
+    "an answer before its own": (f'{{"answers": [{{"document": {EMPTY}}}]}}\n'.encode(), "", "no JSON"),
+    "about another relation": (
+        (f'{{"answers": [{{"document": {EMPTY}}}, {{"document": {EMPTY}}}]}}').encode(),
+        "os._exit(0)",
+        "2 answers",
+    ),
+    "of another shape": (b'{"answers": [{"document": {"columns": []}}]}', "os._exit(0)", "document"),
+    "no answer": (b"", "os._exit(0)", "no JSON"),
+    "a crash": (b"", "os.kill(os.getpid(), 11)", "SIGSEGV"),
+    "an exit": (b"", "os._exit(7)", "ended with 7"),
+    "more than can be held": (b"", FLOODS, "more than"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for its descriptors in /proc")
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_is_no_answer(lie: str, world: World) -> None:
+    text, then, why = LIES[lie]
+    said = contract(world, SAYS.format(text=text, then=then))
+    assert "gave no answer" in said
+    assert why in said
+    assert "\n" not in said
+
+
+def test_what_does_not_end_is_stopped_and_the_next_is_answered(world: World) -> None:
+    marts = world.checkout / "contracts/marts.py"
+    marts.write_text("while True:\n    pass\n", "utf-8")
+    rights = Rights((world.checkout,), {"PATH": os.defpath}, timeout=timedelta(seconds=2))
+    [said] = ContractCode(world.checkout, rights).describe(["contracts.marts:M"])
+    assert isinstance(said, ContractInvalid)
+    assert "stopped after 2 s" in said.what
+    assert "int64" in contract(world, "")
+
+
+def test_isolation_that_is_required_and_cannot_be_had_runs_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_sluice.contracts.ask.CHILD", "tests.isolation.without_landlock")
+    (world.checkout / "contracts/marts.py").write_text("open(__file__ + '.ran', 'w').write('x')\n", "utf-8")
+    rights = Rights((world.checkout,), {"PATH": os.defpath}, required=True)
+    [said] = ContractCode(world.checkout, rights).describe(["contracts.marts:M"])
+    assert isinstance(said, ContractInvalid)
+    assert "isolation is required" in said.what
+    assert [path.name for path in (world.checkout / "contracts").iterdir()] == ["marts.py"]
