@@ -14,7 +14,7 @@ from prefect_sluice.planning.choices import report_called, report_line
 from prefect_sluice.promotions.control_commands import ALL, ControlAct
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.promotions.environment_order import before
-from prefect_sluice.reporting.asked import who
+from prefect_sluice.reporting.approvers_line import who
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard, WaitingPromotion
 from prefect_sluice.reporting.web_addresses import form_url, way_of

@@ -24,7 +24,7 @@ from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Action
 from prefect_sluice.planning.reasons import Note, Noted
-from prefect_sluice.reporting.asked import asked_line, who
+from prefect_sluice.reporting.approvers_line import asked_line, who
 from prefect_sluice.reporting.prefect.approval import approval_page, lasting_things, request_text
 from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page, moved

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect_sluice.approvals.decide import policy_of
 from prefect_sluice.orchestration.shown.links import links_of, made_by_run
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.reporting.asked import asked_line
+from prefect_sluice.reporting.approvers_line import asked_line
 from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect import approval
 from prefect_sluice.reporting.report.make_report import report
