@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -62,7 +62,7 @@ def run(
     `today` (UTC, the default is now's) decides which exceptions still hold.
     """
     own = settings.get(gate.id, Settings())
-    limit = None if gate.Settings.keeps_time else own.timeout
+    limit = _limit(gate, own)
     if own.on == "off":
         return GateReport(gate.id, not_applicable=SWITCHED_OFF)
     started = perf_counter()
@@ -72,6 +72,14 @@ def run(
         report = too_long(report, limit)
     report = excepted(report, own.exceptions, today or process.now().date())
     return replace(redact_report(remedied(report)), seconds=perf_counter() - started)
+
+
+def _limit(gate: Gate, own: Settings) -> timedelta | None:
+    """Return how long a gate may take: as sluice.yml says, else as the gate's own settings do. None: as long as it takes."""
+    if gate.Settings.keeps_time:
+        return None
+    said = "timeout" in own.model_fields_set
+    return own.timeout if said else gate.Settings.model_fields["timeout"].get_default()
 
 
 def redact_report(report: GateReport) -> GateReport:

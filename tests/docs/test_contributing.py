@@ -17,7 +17,7 @@ def rows() -> list[list[str]]:
     """Return the cells of the table's rows, without its head."""
     lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("| I want to add"))
-    table = []
+    table: list[list[str]] = []
     for line in lines[start + 2 :]:
         if not line.startswith("|"):
             break

@@ -82,6 +82,27 @@ def test_a_gate_within_its_time_is_left_alone(reader: DuckReader) -> None:
     assert [item.check for item in report.findings] == ["first", "x"]
 
 
+class ShortTime(Settings):
+    """Settings of a gate that gives itself little time."""
+
+    timeout: timedelta | None = timedelta(seconds=0.1)
+
+
+class Hasty(Patient):
+    """A gate with a time-out of its own."""
+
+    Settings: ClassVar[type[config.GateSettings]] = ShortTime
+
+
+def test_a_gates_own_default_holds_where_nothing_else_is_said(reader: DuckReader) -> None:
+    subject = Subject(ReleaseView(Path(), {}, ()), candidate=CandidateView(reader=reader))
+    for given in ({}, {"patient": Settings()}):
+        report = gates.run(Hasty(), subject, given)
+        assert report.findings[0].summary == "it took longer than 0.1 s"
+    longer = gates.run(Hasty(asked=0), subject, {"patient": Settings(timeout=None)})
+    assert [item.check for item in longer.findings] == ["first", "x"]
+
+
 def test_only_project_tests_keep_their_time_themselves() -> None:
     own = [name for name, gate in gate_classes().items() if gate.Settings.keeps_time]
     assert own == ["project_tests"]
