@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+from argparse import Namespace
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect_sluice.dbt.core.cancellation import let_go
 from prefect_sluice.dbt.profile import Target
 from prefect_sluice.dbt.profile_paths import at_home
 from prefect_sluice.domain.errors import ConfigInvalid
@@ -27,9 +29,6 @@ class DbtConnector:
 
     def __call__(self, path: Path, *, read_only: bool, config: Mapping[str, Any]) -> Any:
         """Return a connection. Raises DuckDB's errors, and ConfigInvalid for what dbt-duckdb itself cannot use."""
-        from dbt.adapters.duckdb.environments import Environment
-
-        environment: Any = Environment
         creds = self._credentials()
         access = {"access_mode": "read_only"} if read_only else {}
         creds.path, creds.retries = str(path), None
@@ -39,21 +38,23 @@ class DbtConnector:
             options: dict[str, Any] = dict(attachment.options or {})
             options.pop("read_only", None)
             attachment.options = options
-        plugins = self._translate_errors(lambda: environment.initialize_plugins(creds))
-        connection = self._translate_errors(lambda: environment.initialize_db(creds, plugins))
         try:
-            return self._translate_errors(lambda: environment.initialize_cursor(creds, connection, plugins))
-        except BaseException:
-            connection.close()
+            return self._translate_errors(lambda: _opened(creds))
+        except BaseException as error:
+            # Its frames hold a connection that nobody closes: what could not be attached keeps the file open.
+            let_go(error)
             raise
 
     def _credentials(self) -> Any:
+        from dbt import flags
         from dbt.config.profile import Profile
         from dbt.config.renderer import ProfileRenderer
         from dbt_common.context import set_invocation_context
 
         with contextlib.suppress(LookupError):
             set_invocation_context(process.environment())
+        if not hasattr(flags.get_flags(), "LOG_CACHE_EVENTS"):  # no command of dbt's ran in this process yet
+            flags.set_from_args(Namespace(), {})
         settings = at_home(self.target.raw, self.target.settings, self.home)
         raw = {"target": self.target.name, "outputs": {self.target.name: settings}}
 
@@ -77,6 +78,19 @@ class DbtConnector:
                 f"profile {self.target.profile!r}, target {self.target.name!r}",
                 "mend the profile",
             ) from None
+
+
+def _opened(creds: Any) -> Any:
+    from dbt.adapters.duckdb.environments import Environment
+
+    environment: Any = Environment
+    plugins = environment.initialize_plugins(creds)
+    connection = environment.initialize_db(creds, plugins)
+    try:
+        return environment.initialize_cursor(creds, connection, plugins)
+    except BaseException:
+        connection.close()
+        raise
 
 
 @contextlib.contextmanager
