@@ -9,6 +9,7 @@ from prefect_sluice.dbt.core.fingerprints import nodes
 from prefect_sluice.dbt.core.fingerprints.columns import RelationFingerprint
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.gates.base import CandidateView, ReleaseView
 from prefect_sluice.gates.data_tests.gate import DataTests
 from prefect_sluice.planning import make_plan
 from prefect_sluice.warehouse import row_digest
@@ -34,7 +35,7 @@ def _no_new_address(*asked: object) -> list[str]:
     return []
 
 
-def _no_failed_test(self: object, subject: object) -> GateReport:
+def _no_failed_test(self: object, release: ReleaseView, candidate: CandidateView) -> GateReport:
     """What plain dbt would have stopped is published."""
     return GateReport("data_tests", not_applicable="none")
 
