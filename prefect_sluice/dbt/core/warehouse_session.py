@@ -53,8 +53,9 @@ class DbtConnector:
 
         with contextlib.suppress(LookupError):
             set_invocation_context(process.environment())
-        if not hasattr(flags.get_flags(), "LOG_CACHE_EVENTS"):  # no command of dbt's ran in this process yet
-            flags.set_from_args(Namespace(), {})
+        of_dbt: Any = flags
+        if not hasattr(of_dbt.get_flags(), "LOG_CACHE_EVENTS"):  # no command of dbt's ran in this process yet
+            of_dbt.set_from_args(Namespace(), {})
         settings = at_home(self.target.raw, self.target.settings, self.home)
         raw = {"target": self.target.name, "outputs": {self.target.name: settings}}
 
