@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from prefect_sluice.dbt.profile import read_yaml
-from prefect_sluice.dbt.settings import is_of_rows
+from prefect_sluice.dbt.settings import is_of_rows, package_projects
 from prefect_sluice.domain.build_conditions import setting_text
 
 _ENGINE = ("settings", "config_options")
@@ -16,12 +15,10 @@ _ENGINE = ("settings", "config_options")
 
 def packages(folder: Path) -> Mapping[str, str]:
     """Return the version of each installed dbt package, by its folder's name."""
-    versions: dict[str, str] = {}
-    for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
-        versions[file.parent.name] = str(
-            read_yaml(file, "dbt project", "run: dbt deps").get("version") or "no version"
-        )
-    return versions
+    return {
+        package.name: str(project.get("version") or "no version")
+        for package, project in package_projects(folder).items()
+    }
 
 
 def target(settings: Mapping[str, Any]) -> tuple[Mapping[str, str], Mapping[str, str]]:

@@ -111,21 +111,27 @@ def _rows(value: Any) -> Any:
     return value
 
 
+def package_projects(folder: Path) -> Mapping[Path, Mapping[str, Any]]:
+    """Return the dbt_project.yml of each package installed in the project in `folder`, by the package's folder; sorted."""
+    files = sorted(folder.glob("dbt_packages/*/dbt_project.yml"))
+    return {file.parent: read_yaml(file, "dbt project", "run: dbt deps") for file in files}
+
+
 def installed(folder: Path) -> Mapping[str, Path]:
     """Return the folder of each package that is installed in the project in `folder`, by the package's name."""
-    files = sorted(folder.glob("dbt_packages/*/dbt_project.yml"))
-    named = {str(read_yaml(file, "dbt project", "run: dbt deps").get("name")): file.parent for file in files}
-    return {**{file.parent.name: file.parent for file in files}, **named}
+    projects = package_projects(folder)
+    named = {str(project.get("name")): package for package, project in projects.items()}
+    return {**{package.name: package for package in projects}, **named}
 
 
 def packages(folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """Return the variables that each installed package sets, by its folder's name."""
-    variables: dict[str, Mapping[str, Any]] = {}
-    for file in sorted(folder.glob("dbt_packages/*/dbt_project.yml")):
-        given = read_yaml(file, "dbt project", "run: dbt deps").get("vars")
-        if isinstance(given, dict) and given:
-            variables[file.parent.name] = cast(Mapping[str, Any], given)
-    return variables
+    variables = {package.name: project.get("vars") for package, project in package_projects(folder).items()}
+    return {
+        name: cast(Mapping[str, Any], given)
+        for name, given in variables.items()
+        if isinstance(given, dict) and given
+    }
 
 
 def plain(value: Any) -> Json:

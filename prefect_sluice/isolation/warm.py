@@ -15,7 +15,7 @@ import tempfile
 import threading
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -42,7 +42,7 @@ class Answered:
 
     value: Any = None
     error: str = ""
-    protection: Protection = Protection()  # noqa: RUF009  # it is frozen
+    protection: Protection = field(default_factory=Protection)
     left: int = 0
     in_time: bool = True
 
