@@ -27,7 +27,12 @@ from prefect_sluice.dbt.core.selection import marked
 from prefect_sluice.dbt.core.side_catalogue import as_in_the_warehouse
 from prefect_sluice.dbt.core.unreadable_files import file_of
 from prefect_sluice.dbt.core.warehouse_session import disconnected
-from prefect_sluice.dbt.core.warnings import ErrorReasons, warning_listener, without_colour
+from prefect_sluice.dbt.core.warnings import (
+    ErrorReasons,
+    forget_deprecations,
+    warning_listener,
+    without_colour,
+)
 from prefect_sluice.dbt.port import OnNode
 from prefect_sluice.dbt.profile_paths import at_home, outputs_at
 from prefect_sluice.dbt.session import Session
@@ -185,6 +190,7 @@ class Commands:
         from dbt.cli.main import dbtRunner
 
         process.disable_telemetry()
+        forget_deprecations()
         if manifest is not None:
             _forget_compiled(manifest)
         profiles, reasons = self._write_profile(), ErrorReasons()

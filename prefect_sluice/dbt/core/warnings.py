@@ -41,6 +41,18 @@ class ErrorReasons:
             self.texts.append(without_colour(event.info.msg))
 
 
+def forget_deprecations() -> None:
+    """Forget the deprecations that dbt counted in this process: each command sums up its own.
+
+    dbt counts for the life of its process, which is one command long where people call it. In a process that runs many, the
+    sum of one project's would be the warning, and with `warn_error` the failure, of another project.
+    """
+    from dbt import deprecations
+
+    deprecations.reset_deprecations()
+    deprecations.buffered_deprecations.clear()
+
+
 def without_colour(text: str) -> str:
     """Return dbt's text without the codes that colour a terminal, and without blanks around it."""
     return _COLOUR.sub("", text).strip()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from dbt import deprecations
 
 from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.domain.results import NodeResult
@@ -74,6 +75,22 @@ def test_each_build_imports_the_modules_of_its_own_checkout(shop: Shop, tmp_path
     other.write("lib/pricing.py", "RATE = 2\n")
     build(other, "c", "python")
     assert rows(other, "main.python") == [(2,)]
+
+
+def test_the_deprecations_of_one_project_are_not_the_next_ones(shop: Shop, tmp_path: Path) -> None:
+    """dbt counts them for its process; where warnings are errors, the sum of another project's would fail this one."""
+    old = "models:\n  - name: c\n    columns: [{name: id, data_tests: [{accepted_values: {values: [1]}}]}]\n"
+    shop.write("models/old.yml", old)
+    shop.commands().parse()
+    assert "missing-arguments-property-in-generic-test-deprecation" in deprecations.active_deprecations
+    other = Shop(tmp_path / "other", tmp_path / "state")
+    other.reset()
+    project = (other.folder / "dbt_project.yml").read_text()
+    other.write("dbt_project.yml", project + "flags: {warn_error: true}\n")
+    assert other.commands().parse().nodes
+    other.write("models/old.yml", old)
+    with pytest.raises(DbtFailed, match="MissingArgumentsPropertyInGenericTest"):
+        other.commands().parse()
 
 
 @pytest.mark.parametrize(
