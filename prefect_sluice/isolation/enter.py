@@ -19,6 +19,7 @@ def enter(sandbox: Sandbox) -> Protection:
         return Protection(why="only Linux is known to isolate")
     no_namespaces = _tried(lambda: namespaces.enter(network=sandbox.network))
     no_covers = no_namespaces or _tried(lambda: namespaces.cover((*sandbox.read, *sandbox.write)))
+    no_modes = no_namespaces or _tried(lambda: namespaces.write_only_below(sandbox.write))
     with suppress(OSError):  # an account without any has none to give up
         namespaces.give_up_capabilities()
     _limit(sandbox.limits)
@@ -27,19 +28,20 @@ def enter(sandbox: Sandbox) -> Protection:
         why = f"Landlock {landlock.TRUNCATION_ABI} is needed, and this kernel has {version or 'none'}"
         return Protection(why=why)
     landlock.restrict(sandbox.read, sandbox.write, network=sandbox.network or not no_namespaces)
-    missing = [
-        f"no namespaces ({no_namespaces})" if no_namespaces else "",
-        f"sockets in the file system can be reached ({no_covers})" if no_covers and not no_namespaces else "",
-        ""
-        if version >= landlock.SCOPE_ABI
-        else f"Landlock {version} lets it signal processes of the same account",
-    ]
+    is_scoped = version >= landlock.SCOPE_ABI
+    gaps = {
+        f"no namespaces ({no_namespaces}): modes and times of files can be changed": no_namespaces,
+        f"sockets in the file system can be reached ({no_covers})": no_covers and not no_namespaces,
+        f"modes and times of files can be changed ({no_modes})": no_modes and not no_namespaces,
+        f"Landlock {version} lets it signal processes of the same account": not is_scoped,
+    }
     return Protection(
         files=True,
         network=sandbox.network or not no_namespaces or version >= landlock.TCP_ABI,
-        signals=version >= landlock.SCOPE_ABI,
+        signals=is_scoped,
         sockets=not no_covers,
-        why="; ".join(filter(None, missing)),
+        modes=not no_modes,
+        why="; ".join(gap for gap, is_there in gaps.items() if is_there),
     )
 
 

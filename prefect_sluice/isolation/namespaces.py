@@ -19,6 +19,9 @@ _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1
 _NO_RIGHTS_BY_ROOT = 0b101111
 """Securebits: to be root gives no capabilities, and that cannot be undone (linux/securebits.h)."""
 _CAPABILITY_VERSION = 0x2008_0522
+_MOUNT_SETATTR, _HERE, _ALL_BELOW, _READ_ONLY = 442, -100, 0x8000, 1
+_SHARE_OF_MEMORY, _MOST_FILES = "25%", 100_000
+"""What an empty folder may hold, which lies in memory."""
 COVERED = (Path("/run"), Path("/tmp"), Path("/dev/shm"))  # they are hidden, not written to
 """Folders in which other processes' sockets, temporary files and shared memory lie."""
 
@@ -48,7 +51,8 @@ def cover(keep: Iterable[Path]) -> None:
 def _cover(folder: Path, keep: list[Path]) -> None:
     held = [(path, os.open(path, os.O_PATH | os.O_CLOEXEC)) for path in keep]
     try:
-        _mount("tmpfs", str(folder), "tmpfs", 0, "mode=1777")
+        options = f"mode=1777,size={_SHARE_OF_MEMORY},nr_inodes={_MOST_FILES}"
+        _mount("tmpfs", str(folder), "tmpfs", 0, options)
         for path, descriptor in held:
             if path.exists():  # below one that is there again
                 continue
@@ -61,6 +65,35 @@ def _cover(folder: Path, keep: list[Path]) -> None:
     finally:
         for _, descriptor in held:
             os.close(descriptor)
+
+
+def write_only_below(write: Iterable[Path]) -> None:
+    """Make all folders read-only but those of `write`: modes, owners, times and attributes too, which Landlock does not look at.
+    After `enter` and `cover`. Raises OSError where the kernel cannot do that (before Linux 5.12): then nothing is read-only."""
+    # A device is written to on a read-only mount, too; its mode and its times are not for a change.
+    kept = sorted({path.resolve() for path in write if path.is_dir() or path.is_file()})
+    for path in kept:
+        _mount(str(path), str(path), None, _BIND | _RECURSIVE)
+    _set_attributes(Path("/"), _ALL_BELOW, to_set=_READ_ONLY)
+    for path in kept:
+        try:
+            _set_attributes(path, _ALL_BELOW, to_clear=_READ_ONLY)
+        except PermissionError:  # something below was read-only before, and stays
+            _set_attributes(path, 0, to_clear=_READ_ONLY)
+    os.chdir(Path.cwd())  # it was one of what lies below the new mounts
+
+
+def _set_attributes(path: Path, flags: int, *, to_set: int = 0, to_clear: int = 0) -> None:
+    attributes = struct.pack("=QQQQ", to_set, to_clear, 0, 0)
+    kernel.system_call(
+        _MOUNT_SETATTR,
+        f"mount_setattr {path}",
+        ctypes.c_int(_HERE),
+        ctypes.c_char_p(bytes(path)),
+        ctypes.c_uint(flags),
+        ctypes.c_char_p(attributes),
+        ctypes.c_size_t(len(attributes)),
+    )
 
 
 def give_up_capabilities() -> None:

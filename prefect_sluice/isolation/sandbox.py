@@ -68,12 +68,14 @@ class Rights:
 @dataclass(frozen=True, slots=True)
 class Protection:
     """What the kernel holds the code to: `files` outside are kept from it, the `network`, the `signals` to processes outside,
-    and the `sockets` that lie in the file system. `why` says what is missing, "" for nothing."""
+    the `sockets` that lie in the file system, and the `modes`, owners and times of files. `why` says what is missing, "" for
+    nothing."""
 
     files: bool = False
     network: bool = False
     signals: bool = False
     sockets: bool = False
+    modes: bool = False
     why: str = ""
 
     @property

@@ -51,14 +51,10 @@ class World:
         port = self.server.getsockname()[1]
         return f"OUT, PORT, SLUICE, MARK = {str(self.outside)!r}, {port}, {os.getpid()}, {MARK!r}\n"
 
-    def state(self) -> dict[str, tuple[str, int, int]]:
-        """All files with their text, links and mode."""
+    def state(self) -> dict[str, tuple[object, ...]]:
+        """All files with their text, links, mode, owner, time and attributes."""
         return {
-            str(path.relative_to(self.outside)): (
-                path.read_text("utf-8"),
-                path.stat().st_nlink,
-                path.stat().st_mode,
-            )
+            str(path.relative_to(self.outside)): (path.read_text("utf-8"), *_attributes(path))
             for path in sorted(self.outside.rglob("*"))
             if path.is_file()
         }
@@ -70,6 +66,12 @@ class World:
         except BlockingIOError:
             return False
         return True
+
+
+def _attributes(path: Path) -> tuple[object, ...]:
+    found = path.stat()
+    attributes = os.listxattr(path) if sys.platform == "linux" else []
+    return found.st_nlink, found.st_mode, found.st_uid, found.st_gid, found.st_mtime_ns, *attributes
 
 
 @pytest.fixture
@@ -138,6 +140,32 @@ WRITES = {
     "write by another program": "import os; os.system(f'echo x > {OUT}/served.duckdb')",
     "write to the checkout of the release": "open(OUT + '/../checkout/contracts/new.py', 'w').write('x')",
 }
+MODES = {
+    "chmod": "os.chmod(OUT + '/served.duckdb', 0)",
+    "chmod of a folder": "os.chmod(OUT + '/bundles', 0o777)",
+    "chown": "os.chown(OUT + '/served.duckdb', 65534 if os.getuid() == 0 else os.getuid(), -1)",
+    "utime": "os.utime(OUT + '/state.db', (1, 1))",
+    "utime of a folder": "os.utime(OUT + '/repository/.git', (1, 1))",
+    "setxattr": "os.setxattr(OUT + '/served.duckdb', 'user.sluice', b'x')",
+    "chmod through a symbolic link": (
+        "import tempfile; link = tempfile.mkdtemp() + '/link'\n"
+        "os.symlink(OUT + '/served.duckdb', link)\nos.chmod(link, 0)"
+    ),
+    "chmod through a hard link": (
+        "import tempfile; link = tempfile.mkdtemp() + '/link'\n"
+        "os.link(OUT + '/served.duckdb', link)\nos.chmod(link, 0)"
+    ),
+    "chmod through a descriptor": "os.fchmod(os.open(OUT + '/../checkout/contracts', os.O_RDONLY), 0o777)",
+    "chmod through the root of its parent": "os.chmod(f'/proc/{os.getppid()}/root{OUT}/served.duckdb', 0)",
+    "chmod after it mounted anew": (
+        "import ctypes, struct; c = ctypes.CDLL(None, use_errno=True)\n"
+        "def anew():\n"
+        "    clear = struct.pack('=QQQQ', 0, 1, 0, 0)\n"
+        "    c.syscall(442, -100, b'/', 0x8000, clear, 32)\n"
+        "    c.mount(None, b'/', None, 4096 | 32, None)\n"
+        "anew(); c.unshare(0x10020000); anew()\nos.chmod(OUT + '/served.duckdb', 0)"
+    ),
+}
 READS = {
     "the state store's password in the variables": "import os; SAID.append(dict(os.environ))",
     "another environment's file": "SAID.append(open(OUT + '/other.env').read())",
@@ -156,6 +184,21 @@ def test_nothing_outside_is_written(attack: str, kind: str, world: World) -> Non
     KINDS[kind](world, WRITES[attack])
     assert world.state() == before
     assert not (world.checkout / "contracts/new.py").exists()
+
+
+@needs_landlock
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("attack", MODES)
+def test_no_mode_owner_time_or_attribute_outside_is_changed(attack: str, kind: str, world: World) -> None:
+    before = _of_folders(world)
+    said = KINDS[kind](world, f"import os\n{MODES[attack]}\nSAID.append('worked')")
+    assert "worked" not in said
+    assert _of_folders(world) == before
+
+
+def _of_folders(world: World) -> tuple[object, ...]:
+    folders = list(map(_attributes, (world.outside, *world.outside.glob("**/"))))
+    return world.state(), folders, (world.checkout / "contracts").stat().st_mode
 
 
 @needs_landlock

@@ -243,4 +243,4 @@ def test_nothing_is_started_for_a_caller_that_is_gone_already(tmp_path: Path) ->
 
 @needs_landlock
 def test_what_this_machine_reaches_is_told_without_a_project() -> None:
-    assert reached() == Protection(files=True, network=True, signals=True, sockets=True)
+    assert reached() == Protection(files=True, network=True, signals=True, sockets=True, modes=True)

@@ -24,6 +24,6 @@ def test_what_is_missing_is_a_note(
 
 
 def test_what_isolates_wholly_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Protection(files=True, network=True, signals=True, sockets=True)
+    whole = Protection(files=True, network=True, signals=True, sockets=True, modes=True)
     monkeypatch.setattr(machine, "reached", lambda: whole)
     assert list(machine.examine()) == []
