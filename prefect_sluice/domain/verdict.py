@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import cast
 
 EVIDENCE_ROWS = 100
@@ -53,13 +53,33 @@ class Evidence:
     numbers: tuple[str, ...] = ()
 
 
+class WayPast(StrEnum):
+    """Whether the remedy of a finding (`fix`) names a way past its gate, for where what it found is right as it is."""
+
+    UNSAID = ""
+    NAMED = "named"
+    """It does: a setting, a comment in the code, a line of the commit's message."""
+    LINES = "lines"
+    """It writes out the lines of sluice.yml that let it pass."""
+
+
+class Likeness(StrEnum):
+    """How like what is served the gate `diff` found a relation, where it found no difference."""
+
+    UNSAID = ""
+    SAME = "same"
+    CLOSE = "close"
+    """The same, but for the last digits of floats."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """The answer of one check: a verdict with the numbers and rows behind it.
 
     `subjects` are the dbt unique ids or files it speaks of, none where it is of all, `observed` against `limit` the numbers that
     decided (None where there are none), `location` a `file:line` for findings in text. `more` are further tables (what
-    a column's numbers were before and after), `fix` what to do about it, in a line.
+    a column's numbers were before and after), `fix` what to do about it, in a line, and `way_past` whether that names a way past
+    the gate. `likeness` is what the gate `diff` says of a relation that is as it was.
     """
 
     gate: str
@@ -73,6 +93,8 @@ class Finding:
     evidence: Evidence | None = None
     more: tuple[Evidence, ...] = ()
     fix: str = ""
+    way_past: WayPast = WayPast.UNSAID
+    likeness: Likeness = Likeness.UNSAID
 
     def __post_init__(self) -> None:
         if isinstance(cast(object, self.subjects), str):  # it would be read letter by letter
@@ -82,6 +104,13 @@ class Finding:
     def subject(self) -> str:
         """What it speaks of in one line, as documents and lines have it."""
         return _BETWEEN.join(self.subjects)
+
+    def told_below(self, *names: str) -> str:
+        """Return the summary for below a heading that has these names, with which it is not to begin once more."""
+        told = self.summary
+        for name in names:
+            told = told.removeprefix(f"{name}: ")
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +126,13 @@ class Measure:
 
 
 SWITCHED_OFF = "switched off in sluice.yml"
-"""Why a gate was not asked that somebody switched off."""
+"""Why a gate was not asked that somebody switched off, in words; `GateReport.switched_off` is what programs ask."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """All findings of one gate. `not_applicable` says why there was nothing that it could look at.
+    """All findings of one gate. `not_applicable` says why there was nothing that it could look at, `switched_off` that somebody
+    does not want it asked.
 
     `measures` become history once what was judged is served; they are no part of the verdict.
     """
@@ -112,6 +142,7 @@ class GateReport:
     not_applicable: str = ""
     measures: tuple[Measure, ...] = field(default=(), compare=False)
     seconds: float = field(default=0.0, compare=False)
+    switched_off: bool = False
 
     @property
     def verdict(self) -> Verdict:

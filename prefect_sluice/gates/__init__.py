@@ -64,7 +64,7 @@ def run(
     own = settings.get(gate.id, Settings())
     limit = _limit(gate, own)
     if own.on == "off":
-        return GateReport(gate.id, not_applicable=SWITCHED_OFF)
+        return GateReport(gate.id, not_applicable=SWITCHED_OFF, switched_off=True)
     started = perf_counter()
     with within(limit, subject.candidate.reader) as over:
         report = _answer(gate, subject)

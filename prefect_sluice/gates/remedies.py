@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 
 _MEND = {
     "build": "mend {at}: dbt could not run it",
@@ -21,38 +21,40 @@ _MEND = {
     "promises": "mend {at}, or go back to what was promised",
     "diff": "see by hand why it cannot be compared: sluice diff",
     "budget": "see why {subject} cannot be read",
-    "parity": "make the two environments the same, or say why they differ: gates.parity.except",
 }
 """By gate: what helps where its finding says nothing of its own."""
 _MEND_CHECK = {
     ("build", "hook"): "mend the hook {subject}",
+    ("secrets", "baseline"): "write it anew: detect-secrets scan > .secrets.baseline",
+    ("unit_tests", "all ran"): "mend what dbt said of those that ran; the others come with them",
+    ("data_tests", "rows"): "see why it cannot be read, then release again",
+}
+"""By gate and check: what helps where that of its gate does not."""
+_NAMES_A_WAY = {
+    ("parity", ""): "make the two environments the same, or say why they differ: gates.parity.except",
     ("lint", "PRS parsing"): (
         "mend the SQL; if DuckDB reads it and sqlfluff cannot, name {at} in .sqlfluffignore: the gate leaves it out"
     ),
     ("lint", "LXR lexing"): "mend the SQL, or name {at} in .sqlfluffignore: the gate leaves it out",
-    ("secrets", "baseline"): "write it anew: detect-secrets scan > .secrets.baseline",
-    ("unit_tests", "all ran"): "mend what dbt said of those that ran; the others come with them",
-    ("data_tests", "rows"): "see why it cannot be read, then release again",
-    (
-        "project_tests",
-        "passed",
-    ): "let at least one test run and pass, or switch it off: gates: {{project_tests: {{on: off}}}}",
-    (
-        "project_tests",
-        "pytest",
-    ): "mend what pytest says of itself above; it runs with: gates.project_tests.args",
-    (
-        "project_tests",
-        "skipped",
-    ): "let at least one test run, or switch it off: gates: {{project_tests: {{on: off}}}}",
+    ("project_tests", "pytest"): (
+        "mend what pytest says of itself above; it runs with: gates.project_tests.args"
+    ),
 }
+"""By gate and check ("" is any other): what helps and names the way past the gate."""
+_HAS_LINES = {
+    ("project_tests", "passed"): (
+        "let at least one test run and pass, or switch it off: gates: {{project_tests: {{on: off}}}}"
+    ),
+    ("project_tests", "skipped"): (
+        "let at least one test run, or switch it off: gates: {{project_tests: {{on: off}}}}"
+    ),
+}
+"""By gate and check: what helps and has the lines that let it pass."""
 _BROKE = "run it again; if it stays, let it only warn: gates: {{{gate}: {{on: warn}}}}"
 _FIRST = "mend what it reads first, then it comes along"
 _BY_ITSELF = ", released first, by itself: the policy that serves is what judges"
 WEEKS = timedelta(weeks=2)
 """How long an exception that is proposed lasts."""
-_SAYS_SO = ("gates", "Expect:", "pragma:", "noqa", ".sqlfluffignore")
-"""What a remedy says that names the way past the gate already."""
 _NEVER_PASSES = frozenset({("build", "built"), ("stage", "servable")})
 """What no setting lets pass: what was not built has no relation that could be served."""
 OR_ELSE = "if it is right as it is, in sluice.yml: "
@@ -90,10 +92,12 @@ def helps(bad: Collection[Finding], today: date, *, later: bool = False) -> Reme
     worst = max(bad, key=lambda finding: finding.verdict, default=None)
     if worst is None:
         return Remedy()
-    mend, by_itself = _with_remedy(worst).fix, _BY_ITSELF if later else ""
-    if (worst.gate, worst.check) in _NEVER_PASSES or any(word in mend for word in _SAYS_SO):
-        return Remedy(mend + (by_itself if "gates: {" in mend else ""))
-    return Remedy(mend, passing(worst, today + WEEKS) + by_itself)
+    told, by_itself = _with_remedy(worst), _BY_ITSELF if later else ""
+    if told.way_past is WayPast.LINES:
+        return Remedy(told.fix + by_itself)
+    if told.way_past is WayPast.NAMED or (worst.gate, worst.check) in _NEVER_PASSES:
+        return Remedy(told.fix)
+    return Remedy(told.fix, passing(worst, today + WEEKS) + by_itself)
 
 
 def passing(finding: Finding, until: date) -> str:
@@ -114,19 +118,29 @@ def by_gate(bad: Iterable[Finding]) -> str:
 def _with_remedy(finding: Finding) -> Finding:
     if finding.verdict.lets_through or finding.fix:
         return finding
-    text = _MEND_CHECK.get((finding.gate, finding.check)) or _usual(finding)
+    text, way_past = _usual(finding)
     at = finding.location or short_name(finding.subject) or finding.subject or "it"
     subject = short_name(finding.subject) or finding.subject
-    told = text.format(at=at, subject=subject or at, gate=finding.gate)
-    return replace(finding, fix=told)
+    fix = text.format(at=at, subject=subject or at, gate=finding.gate)
+    return replace(finding, fix=fix, way_past=way_past)
 
 
-def _usual(finding: Finding) -> str:
+def _usual(finding: Finding) -> tuple[str, WayPast]:
+    """Return what helps against a finding that says nothing of its own, and whether that names a way past the gate."""
+    key = (finding.gate, finding.check)
+    if key in _HAS_LINES:
+        return _HAS_LINES[key], WayPast.LINES
+    if key in _NAMES_A_WAY:
+        return _NAMES_A_WAY[key], WayPast.NAMED
+    if key in _MEND_CHECK:
+        return _MEND_CHECK[key], WayPast.UNSAID
     if finding.check == "gate" or (finding.verdict is Verdict.ERRORED and not _node(finding)):
-        return _BROKE
+        return _BROKE, WayPast.LINES
     if finding.verdict is Verdict.INCONCLUSIVE and finding.gate in {"build", "data_tests"}:
-        return _FIRST
-    return _MEND.get(finding.gate, "mend {at}")
+        return _FIRST, WayPast.UNSAID
+    if (any_check := (finding.gate, "")) in _NAMES_A_WAY:
+        return _NAMES_A_WAY[any_check], WayPast.NAMED
+    return _MEND.get(finding.gate, "mend {at}"), WayPast.UNSAID
 
 
 def _node(finding: Finding) -> str:

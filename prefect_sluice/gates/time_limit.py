@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.warehouse.base import Reader
 
 _AGAIN = 0.02
@@ -44,5 +44,7 @@ def too_long(report: GateReport, limit: timedelta) -> GateReport:
     said = f"it took longer than {seconds:g} s"
     fix = f"give it more time: gates.{report.gate}.timeout in sluice.yml"
     bad = tuple(item for item in report.findings if item.verdict is Verdict.FAILED)
-    late = Finding(report.gate, "timeout", Verdict.ERRORED, said, limit=seconds, fix=fix)
+    late = Finding(
+        report.gate, "timeout", Verdict.ERRORED, said, limit=seconds, fix=fix, way_past=WayPast.NAMED
+    )
     return GateReport(report.gate, (late, *bad))

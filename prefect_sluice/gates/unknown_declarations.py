@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.domain.verdict import Finding, Verdict, WayPast
 from prefect_sluice.gates.base import DeclarationsView, ReleaseView
 
 
@@ -24,4 +24,5 @@ def undeclared(
         Verdict.INCONCLUSIVE,
         f"{summary}: {untold}" if untold else summary,
         fix=f"for this one release: gates: {{{gate}: {{on: warn}}}}",
+        way_past=WayPast.LINES,
     )

@@ -9,7 +9,7 @@ from typing import Any, cast
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
-from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.domain.verdict import Finding, Verdict, WayPast
 from prefect_sluice.gates.diff.comparison import expect_name
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import quoted
@@ -76,6 +76,7 @@ def _findings(
                 observed=item.now.rows if item.now else None,
                 limit=item.was.rows if item.was else None,
                 fix=mended(names[item.address], item),
+                way_past=WayPast.NAMED,
             )
             for item in edited
         )

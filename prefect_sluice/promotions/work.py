@@ -59,9 +59,9 @@ class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
     `workspace` is the one that the run opened, under its lease: who needs it takes it from here, and opens none.
-    `resumed` says that its candidate was made and judged by an earlier run, which showed the findings;
-    `published` how the generation got into the warehouse, None where that was done before; `took` what each stage of this
-    run took.
+    `approved_by` is whose yes it used, as it is shown, "" where none was needed; `resumed` says that its candidate was made and
+    judged by an earlier run, which showed the findings; `published` how the generation got into the warehouse, None where that
+    was done before; `took` what each stage of this run took.
     """
 
     request: Request
@@ -72,6 +72,7 @@ class Work:
     promotion: Promotion | None = None
     reports: tuple[GateReport, ...] = ()
     generation: Generation | None = None
+    approved_by: str = ""
     resumed: bool = False
     published: Published | None = None
     outcome: Outcome | None = None

@@ -37,7 +37,8 @@ def approve(work: Work) -> Work:
     if promotion.state in SERVED or (
         promotion.state in _PAST and (not must or is_approved(workspace, promotion))
     ):
-        return work
+        used = _used(workspace, promotion)
+        return replace(work, approved_by=used[-1].who) if used else work
     if not must:
         return replace(
             work,
@@ -66,17 +67,22 @@ def is_approved(
 
     One that the ledger's `entries` (by default all that are of a yes or no here) do not have does not count.
     """
-    used = [
+    used = _used(workspace, promotion)
+    if not used:
+        return False
+    said = recorded_answers(workspace, promotion) if entries is None else entries
+    return any(is_attested(item, said) for item in used)
+
+
+def _used(workspace: Workspace, promotion: Promotion) -> list[Approval]:
+    """Return the recorded yeses that were used for exactly this promotion."""
+    return [
         item
         for item in workspace.store.approvals(promotion.id)
         if item.decision is Decision.APPROVE
         and item.used_at is not None
         and item.binding == promotion.binding
     ]
-    if not used:
-        return False
-    said = recorded_answers(workspace, promotion) if entries is None else entries
-    return any(is_attested(item, said) for item in used)
 
 
 def _decided(workspace: Workspace, work: Work, promotion: Promotion, approval: Approval) -> Work:
@@ -106,7 +112,7 @@ def _decided(workspace: Workspace, work: Work, promotion: Promotion, approval: A
         also=lambda transaction: transaction.use_approval(approval.id, now),
     )
     reach(FaultPoint.APPROVE_USED)
-    return replace(work, promotion=approved)
+    return replace(work, promotion=approved, approved_by=approval.who)
 
 
 def record(

@@ -22,7 +22,16 @@ from prefect_sluice.domain.promotion import (
 )
 from prefect_sluice.domain.relation import Relation
 from prefect_sluice.domain.release import Change, Commit, Composed, Release
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, subjects_of
+from prefect_sluice.domain.verdict import (
+    SWITCHED_OFF,
+    Evidence,
+    Finding,
+    GateReport,
+    Likeness,
+    Verdict,
+    WayPast,
+    subjects_of,
+)
 
 Columns = Mapping[Any, Any]
 """A row by column name; Any, because that is what a database gives."""
@@ -153,6 +162,7 @@ def report_row(report: GateReport) -> dict[str, Any]:
         "findings": [_finding_document(finding) for finding in report.findings],
         "not_applicable": report.not_applicable,
         "seconds": _number(report.seconds),
+        **({"switched_off": True} if report.switched_off else {}),
     }
     verdict = "not applicable" if report.not_applicable else report.verdict.name.lower()
     return {"gate": report.gate, "verdict": verdict, "document": canonical(document).decode()}
@@ -166,6 +176,7 @@ def report(row: Columns) -> GateReport:
         findings=tuple(_finding(finding) for finding in document["findings"]),
         not_applicable=document["not_applicable"],
         seconds=float(document["seconds"]),
+        switched_off=document.get("switched_off", document["not_applicable"] == SWITCHED_OFF),
     )
 
 
@@ -183,6 +194,9 @@ def _finding_document(finding: Finding) -> Json:
         "evidence": _table(evidence) if evidence else None,
         "more": [_table(table) for table in finding.more],
         "fix": finding.fix,
+        # Only where there is one, as the numbers of a table.
+        **({"way_past": finding.way_past.value} if finding.way_past else {}),
+        **({"likeness": finding.likeness.value} if finding.likeness else {}),
     }
 
 
@@ -207,8 +221,18 @@ def _finding(document: dict[str, Any]) -> Finding:
             # Reports that an older Sluice wrote have neither.
             "more": tuple(_evidence(table) for table in document.get("more", ())),
             "fix": document.get("fix", ""),
+            "way_past": WayPast(document.get("way_past", "")),
+            "likeness": Likeness(document.get("likeness", _former_likeness(document))),
         },
     )
+
+
+def _former_likeness(document: Mapping[str, Any]) -> Likeness:
+    """Return what an older Sluice said of a relation's likeness, in its sentence alone."""
+    summary = document["summary"]
+    if document["gate"] != "diff" or ": identical, " not in summary:
+        return Likeness.UNSAID
+    return Likeness.CLOSE if "; " in summary else Likeness.SAME
 
 
 def _evidence(document: dict[str, Any]) -> Evidence:

@@ -10,7 +10,7 @@ import pytest
 
 from prefect_sluice import config
 from prefect_sluice.config import yaml_file
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates import GATES
 from prefect_sluice.gates.exceptions import excepted
 from prefect_sluice.gates.remedies import Remedy, advice, helps, passing, remedied
@@ -112,3 +112,32 @@ def test_every_refusal_in_the_code_says_what_helps() -> None:
                 if "sluice show" in fix and "sluice" not in fix.replace("sluice show", "", 1):
                     silent.append(f"{path.name}:{call.lineno}: {fix}")
     assert not silent
+
+
+def _no(way_past: WayPast) -> Finding:
+    return Finding("diff", "a", Verdict.FAILED, "no", ("model.shop.a",), fix="do this", way_past=way_past)
+
+
+def test_a_remedy_that_names_a_way_past_is_told_alone() -> None:
+    by_itself = ", released first, by itself: the policy that serves is what judges"
+    assert helps([_no(WayPast.NAMED)], TODAY, later=True) == Remedy("do this")
+    assert helps([_no(WayPast.LINES)], TODAY) == Remedy("do this")
+    assert helps([_no(WayPast.LINES)], TODAY, later=True) == Remedy("do this" + by_itself)
+    unsaid = helps([_no(WayPast.UNSAID)], TODAY, later=True)
+    assert unsaid.mend == "do this"
+    assert unsaid.passing.startswith("gates: {diff: {except: [{node: a,")
+    assert unsaid.passing.endswith(by_itself)
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize(
+    "check", ["a check", "gate", "PRS parsing", "LXR lexing", "passed", "skipped", "pytest"]
+)
+def test_the_remedies_of_here_say_truly_whether_they_name_a_way_past(gate: str, check: str) -> None:
+    for verdict in HOLDS:
+        for location in ("", "models/orders.sql:3"):
+            finding = Finding(gate, check, verdict, "no", ("model.shop.orders",) if location else ())
+            [told] = remedied(GateReport(gate, (finding,))).findings
+            assert (told.way_past is WayPast.LINES) == ("gates: {" in told.fix), told.fix
+            named = "gates." in told.fix or ".sqlfluffignore" in told.fix
+            assert (told.way_past is WayPast.NAMED) == named, told.fix

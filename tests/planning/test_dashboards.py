@@ -8,7 +8,7 @@ from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.planning.dashboards import called, find_consumer, picked, selector
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
@@ -81,8 +81,9 @@ def found(name: str, changed: str | None, columns: tuple[tuple[str, str], ...] =
     """Return what the diff says of a relation of 4,000 rows; None is that it is the same."""
     if changed is None:
         return Finding(
-            "diff", name, Verdict.PASSED, f"{name}: identical, 4000 rows", subjects=(f"model.s.{name}",)
-        )
+            "diff", name, Verdict.PASSED, f"{name}: identical, 4000 rows", (f"model.s.{name}",),
+            likeness=Likeness.SAME,
+        )  # fmt: skip
     rows = (("before", "4000"), ("added", "0"), ("removed", "2"), ("changed", changed))
     more = (
         Evidence(("rows", "count"), rows, 4, title="rows"),

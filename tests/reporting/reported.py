@@ -13,7 +13,7 @@ from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.node import FingerprintParts, Name, NodeKind
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.domain.worded import read
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
@@ -104,7 +104,8 @@ REPORTS = (
         (
             Finding("diff", "daily", Verdict.PASSED, "daily: 14 of 16 rows changed (87.5 %)", (uid("daily"),),
                     0.875, None, evidence=SAMPLE, more=(COLUMNS,)),
-            Finding("diff", "same", Verdict.PASSED, "same: identical, 5 rows", (uid("same"),)),
+            Finding("diff", "same", Verdict.PASSED, "same: identical, 5 rows", (uid("same"),),
+                    likeness=Likeness.SAME),
         ),
     ),
 )  # fmt: skip

@@ -19,7 +19,7 @@ from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.domain.promotion import Approval, Decision, Lease, Promotion, Run, StageTime, State
 from prefect_sluice.domain.release import Change, Release
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.domain.worded import read
 from prefect_sluice.planning.impact import Effect, EffectKind, ReachedConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
@@ -146,7 +146,8 @@ REPORTS = (
     GateReport(
         "diff",
         (
-            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows", ("model.flights.daily",)),
+            Finding("diff", "daily", Verdict.PASSED, "daily: identical, 365 rows", ("model.flights.daily",),
+                    likeness=Likeness.SAME),
             Finding(
                 "diff", "fct_flights", Verdict.PASSED,
                 "fct_flights: 2 of 336776 rows changed (< 0.1 %), 1 column", ("model.flights.fct_flights",),
@@ -159,6 +160,7 @@ REPORTS = (
                 "diff", "history", Verdict.PASSED, "history: 5 rows compared without a key; +1 -0 rows",
                 ("model.flights.history",),
                 evidence=Evidence(("id", "航班"), (("1", "東京 → 大阪"),), 1),
+                more=(Evidence(("rows", "count"), (("added", "1"), ("removed", "0"), ("changed", None)), 3, "rows"),),
             ),
         ),
         seconds=0.25,
@@ -215,7 +217,7 @@ def _stages() -> list[Line]:
     failed = replace(built, reports=REPORTS).ends(Status.REFUSED, "1 finding")
     fine = replace(built, reports=REPORTS[:2])
     waits = fine.ends(Status.WAITING, "waits")
-    approved = replace(fine, promotion=replace(PROMOTION, message="approved by Bo"))
+    approved = replace(fine, approved_by="Bo")
     return [
         *stage_lines("source", 0.04, start, sourced),
         *stage_lines("build", 12.3, sourced, built),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,9 +17,10 @@ from prefect_sluice.domain.poll_rules import PollAttempt, PollBase
 from prefect_sluice.domain.promotion import Run, StageTime
 from prefect_sluice.domain.refresh_rules import RefreshAttempt
 from prefect_sluice.domain.run_signs import SignOfLife
+from prefect_sluice.domain.verdict import SWITCHED_OFF, Finding, GateReport, Likeness, Verdict, WayPast
 from prefect_sluice.runtime import documents, process
+from prefect_sluice.state import codec, migrate
 from prefect_sluice.state import engine as database
-from prefect_sluice.state import migrate
 from prefect_sluice.state.records import AlertRecord
 from prefect_sluice.state.store import StateStore
 from tests.state.older import engine_at
@@ -181,3 +183,33 @@ def test_a_reader_inside_a_fence_does_not_write(store: StateStore, monkeypatch: 
     monkeypatch.setattr(process, "now", lambda: datetime.now(UTC) + timedelta(days=3))
     with store.fenced(lease, now=NOW):
         assert store.cached("facts", ["key"]) == {"key": 1}
+
+
+def test_a_report_says_what_programs_ask_and_one_of_an_older_sluice_still_does() -> None:
+    """An older Sluice had it in its sentences alone."""
+    same = Finding("diff", "a", Verdict.PASSED, "a: identical, 5 rows", likeness=Likeness.SAME)
+    close = Finding(
+        "diff", "b", Verdict.PASSED, "b: identical, 5 rows; 1 row differs", likeness=Likeness.CLOSE
+    )
+    other = Finding(
+        "diff", "c", Verdict.FAILED, "c: 1 of 5 rows changed", fix="say so", way_past=WayPast.NAMED
+    )
+    report = GateReport("diff", (same, close, other))
+    off = GateReport("lint", not_applicable=SWITCHED_OFF, switched_off=True)
+    rows = [codec.report_row(report), codec.report_row(off)]
+    assert [codec.report(row) for row in rows] == [report, off]
+    documents = [json.loads(row["document"]) for row in rows]
+    for finding in documents[0]["findings"]:
+        finding.pop("likeness", None)
+        finding.pop("way_past", None)
+    del documents[1]["switched_off"]
+    older = [codec.report({"document": json.dumps(document)}) for document in documents]
+    assert older == [replace(report, findings=(same, close, replace(other, way_past=WayPast.UNSAID))), off]
+
+
+def test_the_document_of_a_report_without_them_is_what_it_was() -> None:
+    document = codec.report_row(GateReport("g", (Finding("g", "c", Verdict.PASSED, "yes"),)))["document"]
+    assert not {"way_past", "likeness", "switched_off"} & {
+        *json.loads(document),
+        *json.loads(document)["findings"][0],
+    }

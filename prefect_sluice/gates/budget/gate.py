@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from prefect_sluice import config
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.node import Node
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict, WayPast
 from prefect_sluice.gates.base import CandidateView, History, PastMeasure, ReleaseView, ToolsView
 from prefect_sluice.gates.budget import measure
 from prefect_sluice.gates.statistics import scale
@@ -138,7 +138,9 @@ class Budget:
             if name not in names:
                 summary = f"there is no model {name!r} to hold to its limits"
                 fix = f"mend gates.budget.models.{name} in {config.FILE}"
-                yield Finding(self.id, "limits", Verdict.INCONCLUSIVE, summary, fix=fix)
+                yield Finding(
+                    self.id, "limits", Verdict.INCONCLUSIVE, summary, fix=fix, way_past=WayPast.NAMED
+                )
 
     def _emptied(
         self, release: ReleaseView, candidate: CandidateView, tools: ToolsView, counted: Mapping[str, int]
@@ -217,6 +219,7 @@ class Budget:
             f"{node.short}: {_metric_text(item.metric, item.now)}{before} ({bound})",
             (node.unique_id,), observed=item.now, limit=limit, location=node.path, evidence=_table(numbers),
             fix=f"if it is meant: gates.budget.models: {{{node.short}: {{{word}: …}}}}, or an exception with its last day",
+            way_past=WayPast.NAMED,
         )  # fmt: skip
 
 

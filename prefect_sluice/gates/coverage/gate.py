@@ -26,7 +26,7 @@ from prefect_sluice.domain.coverage import (
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import short_name
-from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.unknown_declarations import undeclared
 
@@ -97,6 +97,7 @@ class Coverage:
                         uid,
                         location=asked.path(uid),
                         fix="put it back, or say for how long it may be so: gates.coverage.except",
+                        way_past=WayPast.NAMED,
                     )
 
     def _required(self, asked: _Asked) -> Iterator[Finding]:
@@ -195,6 +196,7 @@ def _make_finding(
     location: str = "",
     evidence: Evidence | None = None,
     fix: str = "",
+    way_past: WayPast = WayPast.UNSAID,
 ) -> Finding:
     return Finding(
         _ID,
@@ -207,6 +209,7 @@ def _make_finding(
         location=location,
         evidence=evidence,
         fix=fix,
+        way_past=way_past,
     )
 
 

@@ -16,7 +16,7 @@ from prefect_sluice.domain.data_test import DataTest, counts_rows
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import NodeKind, short_name
 from prefect_sluice.domain.results import NodeResult
-from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import CandidateView, ReleaseView
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.data_tests.counts import TestCount, counts, first_rows, rows
@@ -97,8 +97,9 @@ class DataTests:
         before = "what is served now has some" if had else "whether what is served has any, cannot be read"
         fix = "see where its rows went; if it may be empty, name it in gates.data_tests.allow_empty"
         return Finding(
-            self.id, "rows", Verdict.INCONCLUSIVE, f"no rows: {proof}, and {before}", (uid,), 0, fix=fix
-        )
+            self.id, "rows", Verdict.INCONCLUSIVE, f"no rows: {proof}, and {before}", (uid,), 0, fix=fix,
+            way_past=WayPast.NAMED,
+        )  # fmt: skip
 
 
 def _names(uid: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from prefect_sluice.diff.tables import evidence, tables
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Likeness, Verdict, WayPast
 from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.gates.diff.expectations import judge_expectations
@@ -45,6 +45,18 @@ _LINES_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What one asking of the gate compares: the release, its candidate, what its commits declare. `diffs` are the differences
+    that were found so far, by unique id."""
+
+    release: ReleaseView
+    candidate: CandidateView
+    tools: ToolsView
+    said: CommitDeclarations
+    diffs: dict[str, RelationDiff] = field(default_factory=dict[str, RelationDiff])
+
+
+@dataclass(frozen=True, slots=True)
 class Diff:
     """Says what changes in the rows of each changed relation, and whether the commit said so."""
 
@@ -61,31 +73,24 @@ class Diff:
         served = [node for node in known if node.unique_id in candidate.live]
         if not served:
             return GateReport(self.id, not_applicable="nothing is served yet to compare with")
-        said = declarations.expected()
-        diffs: dict[str, RelationDiff] = {}
-        findings = [self._compare(node, release, candidate, tools, said, diffs) for node in served]
-        return GateReport(self.id, (*findings, *judge_expectations(self.id, release, candidate, said, diffs)))
+        asked = _Asked(release, candidate, tools, declarations.expected())
+        findings = [self._compare(asked, node) for node in served]
+        expected = judge_expectations(self.id, release, candidate, asked.said, asked.diffs)
+        return GateReport(self.id, (*findings, *expected))
 
-    def _compare(
-        self,
-        node: Node,
-        release: ReleaseView,
-        candidate: CandidateView,
-        tools: ToolsView,
-        said: CommitDeclarations,
-        diffs: dict[str, RelationDiff],
-    ) -> Finding:
+    def _compare(self, asked: _Asked, node: Node) -> Finding:
+        candidate = asked.candidate
         after = candidate.relations.get(node.unique_id)
         if candidate.reader is None or after is None:
             return self._broken(node, "not among the candidate's relations")
         before = candidate.live[node.unique_id]
         try:
-            found = compared(candidate, tools, node, before, after, self.settings)
+            found = compared(candidate, asked.tools, node, before, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared: {error}")
-        diffs[node.unique_id] = candidate.compared[node.unique_id] = found
+        asked.diffs[node.unique_id] = candidate.compared[node.unique_id] = found
         # That a refresh brings new data, everybody knows.
-        unsaid = found.same_rows or release.cause.renews
+        unsaid = found.same_rows or asked.release.cause.renews
         moved = () if unsaid else candidate.moved.get(node.unique_id, ())
         same_code = node.unique_id in candidate.same_code
         finding = self._judge(node, found, moved, same_code=same_code)
@@ -94,30 +99,13 @@ class Diff:
             return finding
         baseline = candidate.baseline.get(node.unique_id) if moved else None
         if baseline is None:
-            return self._explained(finding, node, found, release, candidate, said, moved)
-        return self._by_rule(finding, node, baseline, after, release, candidate, tools, said, diffs)
-
-    def _by_rule(
-        self,
-        finding: Finding,
-        node: Node,
-        baseline: str,
-        after: str,
-        release: ReleaseView,
-        candidate: CandidateView,
-        tools: ToolsView,
-        said: CommitDeclarations,
-        diffs: dict[str, RelationDiff],
-    ) -> Finding:
-        """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
+            return self._explained(asked, finding, node, found, moved)
         try:
-            rule = compared(candidate, tools, node, baseline, after, self.settings)
+            rule = compared(candidate, asked.tools, node, baseline, after, self.settings)
         except (QueryFailed, BadInput) as error:
             return self._broken(node, f"cannot be compared with its baseline: {error}")
-        diffs[node.unique_id] = rule
-        alone = "the same" if rule.headline in finding.summary else rule.headline
-        told = replace(finding, summary=f"{finding.summary}; by the new code alone: {alone}")
-        return self._explained(told, node, rule, release, candidate, said, ())
+        asked.diffs[node.unique_id] = rule
+        return self._explained(asked, _by_rule(finding, found, rule), node, rule, ())
 
     def _broken(self, node: Node, why: str) -> Finding:
         return Finding(
@@ -146,20 +134,14 @@ class Diff:
             location=node.path,
             evidence=evidence(diff),
             more=tables(diff),
+            likeness=_likeness(diff),
         )
 
     def _explained(
-        self,
-        finding: Finding,
-        node: Node,
-        diff: RelationDiff,
-        release: ReleaseView,
-        candidate: CandidateView,
-        said: CommitDeclarations,
-        moved: tuple[str, ...],
+        self, asked: _Asked, finding: Finding, node: Node, diff: RelationDiff, moved: tuple[str, ...]
     ) -> Finding:
         """Return the finding with what the commit said beside what changed; what it did not say may be too much."""
-        limit = self._limit(said)
+        release, said, limit = asked.release, asked.said, self._limit(asked.said)
         if release.cause.renews or limit is None:
             return finding
         parts = expected_part.parts(diff, [each for each in said.expected if each.is_of(names(node))])
@@ -178,7 +160,8 @@ class Diff:
             summary=f"{finding.summary}; not declared: {words}",
             observed=over,
             limit=limit,
-            fix=_same_inputs(release, candidate) if moved else _declare(node, parts, limit),
+            fix=_same_inputs(release, asked.candidate) if moved else _declare(node, parts, limit),
+            way_past=WayPast.UNSAID if moved else WayPast.NAMED,
         )
 
     def _limit(self, said: CommitDeclarations) -> float | None:
@@ -210,6 +193,18 @@ class Diff:
         ):
             said.append(f"more than {percent(self.settings.max_removed_share)} of the rows removed")
         return said
+
+
+def _by_rule(finding: Finding, found: RelationDiff, rule: RelationDiff) -> Finding:
+    """Return the finding with what the new code changes on the same data; that is what was declared, or not."""
+    alone = "the same" if rule.headline == found.headline else rule.headline
+    return replace(finding, summary=f"{finding.summary}; by the new code alone: {alone}")
+
+
+def _likeness(diff: RelationDiff) -> Likeness:
+    if not diff.identical:
+        return Likeness.UNSAID
+    return Likeness.CLOSE if diff.rows_close else Likeness.SAME
 
 
 def _doubts(diff: RelationDiff) -> list[str]:

@@ -18,11 +18,11 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.former_text import FormerText
 from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.node import Node, NodeKind
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.lint import sqlfluff
-from prefect_sluice.gates.lint.file_findings import ID, Linted, advised, said_of
+from prefect_sluice.gates.lint.file_findings import ID, Linted, LintFinding, advised, said_of
 from prefect_sluice.gates.lint.project_files import read_template_project
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile, LintRules, LintWorkspace, Violation
 
@@ -85,7 +85,7 @@ class Lint:
         self, files: Mapping[Path, Node], linter: LintWorkspace, release: ReleaseView, tools: ToolsView
     ) -> GateReport:
         present = [file for file in files if file.is_file()]
-        findings = [_missing(node) for file, node in files.items() if file not in present]
+        findings = [LintFinding(_missing(node)) for file, node in files.items() if file not in present]
         try:
             rules = _rules(present, linter)
         except Exception as error:
@@ -227,7 +227,7 @@ def _missing(node: Node) -> Finding:
 
 def _cannot(why: str) -> GateReport:
     fix = f"mend that, or let it only warn: gates: {{{ID}: {{on: warn}}}}"
-    return GateReport(ID, (Finding(ID, "sqlfluff", Verdict.ERRORED, why, fix=fix),))
+    return GateReport(ID, (Finding(ID, "sqlfluff", Verdict.ERRORED, why, fix=fix, way_past=WayPast.LINES),))
 
 
 def _recall(memory: Memory | None, key: str) -> LintedFile | None:

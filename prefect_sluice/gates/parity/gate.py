@@ -19,7 +19,7 @@ from prefect_sluice.domain.build_conditions import (
     differences,
 )
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.warehouse.engines import LIBRARIES
 
@@ -89,6 +89,7 @@ class Parity:
             f"{summary} (known: {reason})" if reason else summary,
             tuple(_readers(item, release, proven)),
             fix="" if reason else _fix(item),
+            way_past=WayPast.UNSAID if reason else WayPast.NAMED,
         )
 
     def _together(
@@ -164,4 +165,5 @@ def _unknown(group: str, words: str, environment: str, why: str) -> Finding:
         f"{words} in {environment} are not known: {why}",
         fix="run it again when that is mended (what was not recorded is with the next release or refresh there), "
         "or let it pass this once: gates: {parity: {on: warn}}",
+        way_past=WayPast.LINES,
     )

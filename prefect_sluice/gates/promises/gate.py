@@ -14,7 +14,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.node import Node, short_name
 from prefect_sluice.domain.results import NodeResult
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import DeclarationsView, ReleaseView, ToolsView
 from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.gates.dbt_contracts import is_of_a_contract, lost_constraints, mismatches, table
@@ -202,6 +202,7 @@ def _one(
         yield Finding(
             _ID, "no weaker", Verdict.INCONCLUSIVE, told, (node.unique_id,), location=where,
             fix="compare by hand, then let it pass once: gates.promises.except in sluice.yml",
+            way_past=WayPast.NAMED,
         )  # fmt: skip
     elif now.document is not None:
         for loss in losses(former.document, now.document):
@@ -225,4 +226,5 @@ def _weaker(declarations: DeclarationsView, uid: str, loss: Loss, where: str) ->
         (uid,),
         location=where,
         fix=_DECLARE,
+        way_past=WayPast.NAMED,
     )

@@ -17,7 +17,7 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.former_text import FormerText, plain_text
 from prefect_sluice.domain.memory import Memory
-from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, find_secrets, rules
@@ -175,8 +175,8 @@ def _extent(item: PossibleSecret, lines: Sequence[str]) -> list[tuple[int, int]]
         return [
             (first, _end_of_key(first, lines)) for first, line in enumerate(lines, 1) if _KEY_BEGINS in line
         ]
-    told = lines[item.line - 1] if 0 < item.line <= len(lines) else ""
-    if not _BLOCK_BEGINS.search(told):
+    line_text = lines[item.line - 1] if 0 < item.line <= len(lines) else ""
+    if not _BLOCK_BEGINS.search(line_text):
         return [(item.line, item.line)]
     return [(item.line, _end_of_block(item.line, lines))]
 
@@ -210,6 +210,7 @@ def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
     kinds = ", ".join(f"{item.type} (line {item.line})" for item in found[:3])
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     rows = tuple((f"{path}:{item.line}", item.type, item.short) for item in found[:EVIDENCE_ROWS])
+    has_comments = Path(path).suffix.lower() not in _WITHOUT_COMMENTS
     return Finding(
         _ID,
         "secret",
@@ -220,7 +221,8 @@ def _of_file(path: str, found: Sequence[PossibleSecret]) -> Finding:
         limit=0,
         location=f"{path}:{found[0].line}",
         evidence=Evidence(("where", "looks like", "SHA-1 begins with"), rows, len(found)),
-        fix=_FIX + (_left_out(path) if Path(path).suffix.lower() in _WITHOUT_COMMENTS else _IN_A_COMMENT),
+        fix=_FIX + (_IN_A_COMMENT if has_comments else _left_out(path)),
+        way_past=WayPast.NAMED if has_comments else WayPast.LINES,
     )
 
 
@@ -231,6 +233,7 @@ def _of_old(finding: Finding) -> Finding:
         verdict=Verdict.WARNED,
         summary=f"{finding.summary}: it was there before, and whoever has a clone has it",
         fix=_VOID,
+        way_past=WayPast.UNSAID,
     )
 
 
@@ -253,5 +256,6 @@ def _unread(paths: Sequence[str], settings: Settings) -> Sequence[Finding]:
         limit=limit,
         evidence=Evidence(("file",), rows, len(paths)),
         fix="leave such files out (gates.secrets.exclude), or raise max_bytes",
+        way_past=WayPast.NAMED,
     )
     return (told,)

@@ -32,7 +32,7 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
         ],
         "gates": Table(header, rows, "gates", right=(4,)),
         "not_asked": skipped_gates_line(
-            (gate.gate, gate.told) for gate in report.gates if gate.verdict is None
+            (gate.gate, gate.switched_off) for gate in report.gates if gate.verdict is None
         ),
         "passed": passed,
     }

@@ -59,13 +59,7 @@ def _stopped(
     ]
     holding = {finding.gate for _, finding in numbered if _style(finding, only_warn) is Style.BAD}
     lines = [
-        KeyPoint(
-            f"{finding.gate} {finding.check}",
-            _finding_text(finding, changed),
-            f"finding-{number}",
-            _style(finding, only_warn),
-            finding,
-        )
+        _finding_point(number, finding, changed, _style(finding, only_warn))
         for number, finding in _each_gate_first(numbered, only_warn)[: max(_MOST, min(len(holding), _GATES))]
     ]
     rest = len(numbered) - len(lines)
@@ -84,14 +78,26 @@ def _each_gate_first(
     return sorted(numbered, key=lambda one: ranks[one[0]])
 
 
-def _finding_text(finding: Finding, changed: Sequence[ChangedRelation]) -> str:
+def _finding_point(
+    number: int, finding: Finding, changed: Sequence[ChangedRelation], style: Style
+) -> KeyPoint:
+    one = next((one for one in changed if one.finding is finding), None)
+    said, after = (one.told, f"; {_readers(one.readers)}") if one else (_finding_text(finding), "")
+    return KeyPoint(
+        f"{finding.gate} {finding.check}",
+        clipped(said, _LONGEST) + after,
+        f"finding-{number}",
+        style,
+        finding,
+        whole=len(said) <= _LONGEST,
+    )
+
+
+def _finding_text(finding: Finding) -> str:
     """Return the summary of a finding, with the name of its subject where neither summary nor check names it."""
     name = short_name(finding.subjects[0]) if len(finding.subjects) == 1 else ""
-    one = next((one for one in changed if one.finding is finding), None)
-    if one is not None:
-        return f"{clipped(one.told, _LONGEST)}; {_readers(one.readers)}"
     named = not name or name in finding.summary or name in finding.check
-    return clipped(finding.summary if named else f"{name}: {finding.summary}", _LONGEST)
+    return finding.summary if named else f"{name}: {finding.summary}"
 
 
 def _style(finding: Finding, only_warn: set[str]) -> Style:

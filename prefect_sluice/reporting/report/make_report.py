@@ -75,6 +75,7 @@ def _gate_row(record: ReleaseRecord, number: int, gate_report: GateReport) -> Ga
         counts=dict(sorted(counts.items(), reverse=True)),
         passed=tuple(finding for finding in gate_report.findings if finding.verdict is Verdict.PASSED),
         only_warns=gate_report.gate in record.warns,
+        switched_off=gate_report.switched_off,
     )
 
 
@@ -106,7 +107,7 @@ def _reached(
 
 def _changed(record: ReleaseRecord, finding: Finding, reached: Sequence[ConsumerRow]) -> ChangedRelation:
     name = short_name(finding.subject) or finding.check
-    summary = finding.summary.removeprefix(f"{finding.check}: ").removeprefix(f"{name}: ")
+    summary = finding.told_below(finding.check, name)
     readers = [one.consumer for one in reached if finding.subject in one.consumer.parents]
     about = " ".join(record.described.get(finding.subject, "").split())
     return ChangedRelation(

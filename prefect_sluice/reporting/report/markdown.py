@@ -164,7 +164,7 @@ def gates(report: Report, once: Once) -> list[str]:
     judged = [gate for gate in report.gates if gate.verdict is not None]
     lines = table(("gate", "stage", "verdict", "checks", "time", ""), [_gate(once, gate) for gate in judged])
     left = [gate for gate in report.gates if gate.verdict is None]
-    summary_line = skipped_gates_line((gate.gate, gate.told) for gate in left)
+    summary_line = skipped_gates_line((gate.gate, gate.switched_off) for gate in left)
     why = (
         folded(summary_line, [*(f"* {escaped(gate.gate)}: {escaped(gate.told)}" for gate in left), ""])
         if summary_line

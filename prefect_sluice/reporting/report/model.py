@@ -117,13 +117,14 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class KeyPoint:
     """One thing that whoever decides must know first: what it is about, what is said, where the page says more, and the finding
-    whose sentence it is, if it is one's."""
+    whose sentence it is, if it is one's: the `whole` of it, or as much as there is room for."""
 
     about: str
     text: str
     anchor: str = ""
     style: Style = Style.PLAIN
     finding: Finding | None = None
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ class ChangedRelation:
 
 @dataclass(frozen=True, slots=True)
 class GateRow:
-    """The row of one gate. `verdict` None: it did not apply, and `told` says why; `counts` are its findings by verdict."""
+    """The row of one gate. `verdict` None: it did not apply, and `told` says why (`switched_off`: somebody does not want it);
+    `counts` are its findings by verdict."""
 
     gate: str
     stage: str
@@ -159,6 +161,7 @@ class GateRow:
     counts: Mapping[Verdict, int] = field(default_factory=dict[Verdict, int])
     passed: tuple[Finding, ...] = ()
     only_warns: bool = False
+    switched_off: bool = False
 
     @property
     def holds(self) -> bool:

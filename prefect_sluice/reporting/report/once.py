@@ -22,7 +22,7 @@ class Once:
         changed = [one.finding for one in report.changed]
         self._changed = {id(finding) for finding in changed}
         # One that was too long for there is told in full below.
-        self._in_points = {id(it.finding) for it in report.points if it.finding and "…" not in it.text}
+        self._in_points = {id(it.finding) for it in report.points if it.finding and it.whole}
         reached = (finding for one in report.reached for finding in one.findings)
         self._told = self._changed | {id(finding) for finding in (*report.noted, *reached)}
         self._fixes = {one.finding.fix for one in report.head.advice if one.finding}
@@ -41,7 +41,7 @@ class Once:
     def of_finding(self, finding: Finding) -> str:
         """Return the sentence of a finding below its heading, "" where it stands above."""
         above = id(finding) in self._in_points or id(finding) in self._changed
-        return "" if above else finding.summary.removeprefix(f"{finding.check}: ")
+        return "" if above else finding.told_below(finding.check)
 
     def fix_of(self, finding: Finding) -> str:
         """Return what to do about a finding, "" where it stands in the advice."""
@@ -62,5 +62,5 @@ class Once:
 def of_consumer(one: ConsumerRow, finding: Finding, *, alone: bool = False) -> str:
     """Return what changes for a consumer, without its name; "" for what stands with the findings, unless the page is `alone`
     and has none."""
-    sentence = finding.summary.removeprefix(f"{title(one.consumer)}: ")
+    sentence = finding.told_below(title(one.consumer))
     return sentence if alone or finding.verdict is Verdict.PASSED else ""

@@ -140,7 +140,7 @@ def changed_rows_text(finding: Finding) -> str:
     tables = {table.title: table for table in finding.more}
     counted = {row[0]: row[1] for row in tables["rows"].rows} if "rows" in tables else {}
     if not counted:
-        return finding.summary.removeprefix(f"{finding.check}: ")
+        return finding.told_below(finding.check)
     parts = [_changed(counted, tables.get("columns"))]
     parts += [_rows(counted["added"], "comes", "come") if _some(counted, "added") else ""]
     parts += [_rows(counted["removed"], "goes", "go") if _some(counted, "removed") else ""]

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from prefect_sluice.diff.values import CHANGE, with_change
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.verdict import INHERITED, SWITCHED_OFF, Evidence, Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import INHERITED, Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, Cell, fits, table
 from prefect_sluice.reporting.wording import number, seconds
@@ -39,16 +39,17 @@ def gates_table(
         width=width,
         stretch=True,
     )
-    skipped = skipped_gates_line((report.gate, report.not_applicable) for report in reports)
+    left = [report for report in reports if report.not_applicable]
+    skipped = skipped_gates_line((report.gate, report.switched_off) for report in left)
     return lines + (wrapped(skipped, width, style=Style.FAINT) if skipped else [])
 
 
-def skipped_gates_line(gates: Iterable[tuple[str, str]]) -> str:
-    """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are each
-    with why it was not asked, "" if it was."""
-    left = [(gate, why) for gate, why in gates if why]
-    off = [gate for gate, why in left if why == SWITCHED_OFF]
-    others = [gate for gate, _ in left if gate not in off]
+def skipped_gates_line(gates: Iterable[tuple[str, bool]]) -> str:
+    """Return the gates that could not be asked in one line, and those that somebody switched off; "" for none. `gates` are those
+    that were not asked, each with whether it is switched off."""
+    left = list(gates)
+    off = [gate for gate, is_off in left if is_off]
+    others = [gate for gate, is_off in left if not is_off]
     not_asked = [f"not asked: {', '.join(others)}"] if others else []
     return "; ".join([*not_asked, f"switched off: {', '.join(off)}"] if off else not_asked)
 
@@ -160,13 +161,13 @@ def changes(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
 def noted(reports: Iterable[GateReport]) -> tuple[Finding, ...]:
     """Return the relations that stay the same, and of which the diff says more: last digits of floats that differ."""
     findings = [finding for report in reports if report.gate == DIFF for finding in report.findings]
-    return tuple(finding for finding in findings if is_same(finding) and "; " in finding.summary)
+    return tuple(finding for finding in findings if is_same(finding) and finding.likeness is Likeness.CLOSE)
 
 
 def is_same(finding: Finding) -> bool:
     """Say whether the diff found a relation to be the same as what is served."""
     # An added column changes no row, and is a change all the same: only the diff's own word counts.
-    return finding.verdict is Verdict.PASSED and ": identical, " in finding.summary
+    return finding.verdict is Verdict.PASSED and finding.likeness is not Likeness.UNSAID
 
 
 def changes_lines(
@@ -205,4 +206,5 @@ def caption(finding: Finding, evidence: Evidence) -> str:
     # The diff shows changed values if there are any, else rows that go, else rows that come.
     if evidence.title or finding.gate != DIFF or evidence.columns[-3:] == ("column", "before", "after"):
         return evidence.title
-    return "rows that come" if " -0 rows" in finding.summary else "rows that go"
+    counted = {row[0]: row[1] for table in finding.more if table.title == "rows" for row in table.rows}
+    return "rows that come" if counted.get("removed") == "0" else "rows that go"

@@ -22,6 +22,8 @@ _STYLES = {
     State.SUPERSEDED: Style.FAINT,
     State.EXPIRED: Style.FAINT,
 }
+_SAY_IT = frozenset({State.REJECTED})
+"""What a promotion says of itself when it ends in these has the state in it: `rejected by ana`."""
 
 _WIDEST_NAME = 28
 
@@ -147,7 +149,7 @@ def _note(event: HistoryEvent) -> Span | None:
     if promotion is not None and promotion.state in _STYLES:
         text = (
             promotion.message
-            if promotion.message.startswith(promotion.state.value)
+            if promotion.state in _SAY_IT
             else f"{promotion.state.value}: {promotion.message}"
         )
         return Span(text, _STYLES[promotion.state])

@@ -66,8 +66,7 @@ def _planned(work: Work) -> str:
 def _approved(work: Work) -> str:
     if work.outcome is not None:
         return "waits for a yes" if work.outcome.status is Status.WAITING else work.outcome.message
-    message = work.promotion.message if work.promotion else ""
-    return message if message.startswith("approved") else "no approval needed"
+    return f"approved by {work.approved_by}" if work.approved_by else "no approval needed"
 
 
 def gates_summary(reports: Sequence[GateReport], *, stopped: bool = True) -> str:

@@ -9,7 +9,7 @@ from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.node import Node, NodeKind
-from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import CandidateView, DeclarationsView, ReleaseView, Subject, ToolsView
 from prefect_sluice.gates.diff.comparison import ComparisonSettings, above, compared, expect_name, names
 from prefect_sluice.planning.expectations import ExpectedChange
@@ -98,6 +98,7 @@ def _dropped(candidate: CandidateView, declarations: DeclarationsView, node: Nod
         limit=word.up_to if word else 0.0,
         location=word.where if word else node.path,
         fix="" if word else fix,
+        way_past=WayPast.UNSAID if word else WayPast.NAMED,
     )
 
 
@@ -148,4 +149,5 @@ def _loss_finding(node: Node, diff: RelationDiff, gone: int, meant: list[Expecte
         location=word.where if word else node.path,
         evidence=diff.removed,
         fix="" if word else fix,
+        way_past=WayPast.UNSAID if word else WayPast.NAMED,
     )
