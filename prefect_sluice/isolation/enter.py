@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from prefect_sluice.isolation import kernel, landlock, namespaces
 from prefect_sluice.isolation.sandbox import Limits, Protection, Sandbox
@@ -17,6 +18,7 @@ def enter(sandbox: Sandbox) -> Protection:
     if not kernel.is_linux():
         _limit(sandbox.limits)
         return Protection(why="only Linux is known to isolate")
+    _be_ended_first()
     no_namespaces = _tried(lambda: namespaces.enter(network=sandbox.network))
     no_covers = no_namespaces or _tried(lambda: namespaces.cover((*sandbox.read, *sandbox.write)))
     no_modes = no_namespaces or _tried(lambda: namespaces.write_only_below(sandbox.write))
@@ -54,12 +56,19 @@ def _tried(act: Callable[[], None]) -> str:
     return ""
 
 
+def _be_ended_first() -> None:
+    """Have the kernel end this process, and what it starts, before any other one when the machine has no memory left."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
+
+
 def _limit(limits: Limits) -> None:
     wanted = {
         resource.RLIMIT_CPU: limits.seconds,
         resource.RLIMIT_DATA: limits.memory,
         resource.RLIMIT_NPROC: limits.processes,
         resource.RLIMIT_FSIZE: limits.file_size,
+        resource.RLIMIT_NOFILE: limits.open_files,
         resource.RLIMIT_CORE: 0,
     }
     for kind, most in wanted.items():

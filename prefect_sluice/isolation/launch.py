@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 from contextlib import suppress
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from typing import Any, NoReturn
 from prefect_sluice.isolation import kernel, landlock
 from prefect_sluice.isolation.enter import enter
 from prefect_sluice.isolation.sandbox import Sandbox
+from prefect_sluice.isolation.watch import LOOK_SECONDS, Watch
 
 CANNOT_START = 126
 """The exit code of a shell for a command that cannot be run."""
@@ -24,7 +26,8 @@ CANNOT_START = 126
 
 def main(arguments: list[str]) -> int:
     """Run the command. Return 0: how it ended stands in the last line."""
-    sandbox, descriptor, caller, *command = arguments
+    given, descriptor, caller, *command = arguments
+    sandbox = Sandbox.of(json.loads(given))
     answer = int(descriptor)
     os.set_inheritable(answer, False)
     signal.signal(signal.SIGTERM, _stop)
@@ -32,19 +35,35 @@ def main(arguments: list[str]) -> int:
         kernel.prctl(kernel.CHILD_SUBREAPER, 1)
         _end_with(int(caller), signal.SIGTERM)
     can_signal_all = landlock.scope_signals()
-    itself = os.getpid()
+    itself, watch = os.getpid(), Watch(sandbox, can_signal_all=can_signal_all)
     command_process = os.fork()
     if command_process == 0:
-        _become(command, Sandbox.of(json.loads(sandbox)), answer, itself)
-    code, left = None, 0
+        _become(command, sandbox, answer, itself)
+    code, left, stopped = None, 0, ""
     try:
-        _, status = os.waitpid(command_process, 0)
-        code = os.waitstatus_to_exitcode(status)
+        stopped = _watch_until_it_ends(command_process, watch)
+        if not stopped:
+            _, status = os.waitpid(command_process, 0)
+            code = os.waitstatus_to_exitcode(status)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is not to be cut off
         left = end_all(command_process, can_signal_all=can_signal_all)
-        _write(answer, {"code": code, "left": left})
+        _write(answer, {"code": code, "left": left, "stopped": stopped})
     return 0
+
+
+def _watch_until_it_ends(process: int, watch: Watch) -> str:
+    """Return why it has to be ended, "" once it ended by itself. Where the kernel does not tell of an end, nobody watches."""
+    try:
+        ending = os.pidfd_open(process)
+    except (AttributeError, OSError):
+        return ""
+    with os.fdopen(ending, "rb"):
+        while not select.select([ending], [], [], LOOK_SECONDS)[0]:
+            why = watch.exceeded()
+            if why:
+                return why
+    return ""
 
 
 def _stop(*_: object) -> NoReturn:

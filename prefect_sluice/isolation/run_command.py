@@ -30,12 +30,14 @@ _GRACE_SECONDS = 10
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a command ended: `code` is negative for a signal, None where the time was up. `left` is how many processes it had
-    left behind, which were ended; `error` says why it was not started at all, "" where it was."""
+    left behind, which were ended; `error` says why it was not started at all, "" where it was; `stopped` which limit it was
+    ended for, "" for none."""
 
     code: int | None
     protection: Protection
     left: int = 0
     error: str = ""
+    stopped: str = ""
 
 
 def run_command(
@@ -89,9 +91,10 @@ def _ended(said: list[dict[str, Any]], *, in_time: bool) -> Ended:
     # Each line has keys of its own; of those that were written, none is written twice.
     told = {key: value for line in said for key, value in line.items()}
     code, left, error = told.pop("code", None), told.pop("left", 0), told.pop("error", "")
-    if in_time and code is None and not error:
+    stopped = told.pop("stopped", "")
+    if in_time and code is None and not error and not stopped:
         error = "the process that started it was killed"
-    return Ended(code if in_time else None, Protection(**told), left, error)
+    return Ended(code if in_time else None, Protection(**told), left, error, stopped)
 
 
 def reached() -> Protection:

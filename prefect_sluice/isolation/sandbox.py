@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,17 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a process and its children may use: `seconds` of processor time, `memory` in bytes of each process's own data,
-    `processes` at one time, `file_size` in bytes of one file. None: as much as the account may."""
+    `processes` and threads at one time, `file_size` in bytes of one file, `open_files` of one process; of all of them together
+    `memory_together` and `disk` in bytes, and how many `files` more there may be. None: as much as the account may."""
 
     seconds: int | None = None
     memory: int | None = None
     processes: int | None = None
     file_size: int | None = None
+    open_files: int | None = 16_384
+    memory_together: int | None = None
+    disk: int | None = None
+    files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +38,12 @@ class Sandbox:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON, for the process that enters it."""
-        limits = self.limits
         return {
             "read": [str(path) for path in self.read],
             "write": [str(path) for path in self.write],
             "network": self.network,
             "required": self.required,
-            "limits": [limits.seconds, limits.memory, limits.processes, limits.file_size],
+            "limits": asdict(self.limits),
         }
 
     @staticmethod
@@ -50,7 +54,7 @@ class Sandbox:
             tuple(map(Path, document["write"])),
             document["network"],
             document["required"],
-            Limits(*document["limits"]),
+            Limits(**document["limits"]),
         )
 
 

@@ -427,6 +427,29 @@ def test_where_nothing_isolates_it_is_said_or_nothing_runs(
     )
 
 
+FILLS = """\
+import os, signal
+
+def test_it_forks():
+    for _ in range(400):
+        if os.fork() == 0:
+            signal.pause()
+    signal.pause()
+"""
+
+
+@pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
+def test_a_suite_that_fills_the_machine_is_ended_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_sluice.isolation.watch._PROCESSES", 50)
+    finding = only(ask(tmp_path, {"tests/test_x.py": FILLS}))
+    assert finding.verdict is Verdict.ERRORED
+    # An account that is not root may start no more: then its test breaks.
+    told = "the tests were stopped: more processes and threads ran at one time than 50"
+    assert finding.summary == told or "BlockingIOError" in str(finding)
+
+
 def test_a_setting_that_is_gone_says_so(tmp_path: Path) -> None:
     settings = {"project_tests": GateSettings.model_validate({"recall": "1d"})}
     with pytest.raises(

@@ -19,13 +19,12 @@ import pytest
 from prefect_sluice.contracts.ask import ContractCode
 from prefect_sluice.contracts.promise import ContractInvalid
 from prefect_sluice.isolation.interpreter import DEVICES, readable
-from prefect_sluice.isolation.run_command import reached, run_command
+from prefect_sluice.isolation.run_command import run_command
 from prefect_sluice.isolation.sandbox import Rights, Sandbox
+from tests.isolation.shut_in import needs_landlock, pretend
 
-MISSING = reached().why
-needs_landlock = pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
 SECRET = "hunter2-of-the-state-store"
-MARK = "sluice-attack-that-stays"
+MARK = f"sluice-attack-that-stays-{os.getpid()}"
 
 PLACES = (
     "served.duckdb",
@@ -217,26 +216,58 @@ def test_no_server_is_reached(kind: str, world: World) -> None:
     assert not world.was_reached()
 
 
-STAYS = """
-import os, subprocess, sys
-code = "import os, time\\nif os.fork(): os._exit(0)\\nos.setsid()\\ntime.sleep(600)"
-subprocess.run([sys.executable, "-c", code, MARK])
-SAID.append("left")
+# Whatever it does with its name, the variables that it was started with stay.
+LEAVES = """
+import os, signal, sys
+read, write = os.pipe()
+program = [sys.executable, "-c", {code!r}, str(write)]
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.set_inheritable(write, True)
+        os.execve(sys.executable, ["[kworker/0:1]", *program[1:]], {{"MARK": MARK}})
+    os._exit(0)
+os.wait()
+SAID.append(os.read(read, 4).decode())
 """
+READY = "import os, signal, sys\n{first}\nos.write(int(sys.argv[1]), b'left')\nwhile True: signal.pause()"
+STAYS = {
+    "detached, under another name": "",
+    "deaf to every order": (
+        "[signal.signal(order, signal.SIG_IGN) for order in signal.valid_signals() - {9, 19, 32, 33}]"
+    ),
+    "many": "for _ in range(6): os.fork(); os.setpgid(0, 0)",
+    "in namespaces of its own": (
+        "import ctypes\nctypes.CDLL(None).unshare(0x30000000)\nif os.fork() == 0: os.setsid()"
+    ),
+    "that traces another": (
+        "import ctypes\nchild = os.fork()\nif child == 0:\n    while True: signal.pause()\n"
+        "ctypes.CDLL(None).ptrace(16, child, None, None)"
+    ),
+}
+
+
+def _kinds_of_kernels() -> list[tuple[str, str]]:
+    return [("contract", "this"), *(("command", kernel) for kernel in ("this", "6.2", "no namespaces"))]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what detaches itself is found on Linux only")
-@pytest.mark.parametrize("kind", KINDS)
-def test_no_process_stays(kind: str, world: World) -> None:
-    assert "left" in KINDS[kind](world, STAYS)
-    assert not [process for process in psutil.process_iter() if MARK in _line(process)]
+@pytest.mark.parametrize(("kind", "kernel"), _kinds_of_kernels())
+@pytest.mark.parametrize("process", STAYS)
+def test_no_process_stays(
+    process: str, kind: str, kernel: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(kernel, monkeypatch)
+    said = KINDS[kind](world, LEAVES.format(code=READY.format(first=STAYS[process])))
+    assert "left" in said
+    assert not [each for each in psutil.process_iter() if _is_marked(each)]
 
 
-def _line(process: psutil.Process) -> list[str]:
+def _is_marked(process: psutil.Process) -> bool:
     try:
-        return process.cmdline()
+        return process.environ().get("MARK") == MARK
     except psutil.Error:
-        return []
+        return False
 
 
 @needs_landlock

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,27 +17,9 @@ import pytest
 
 from prefect_sluice.isolation import run_command as module
 from prefect_sluice.isolation.interpreter import DEVICES, readable
-from prefect_sluice.isolation.run_command import Ended, reached, run_command
-from prefect_sluice.isolation.sandbox import Limits, Protection, Sandbox
-
-MISSING = reached().why
-needs_landlock = pytest.mark.skipif(bool(MISSING), reason=f"this machine does not isolate: {MISSING}")
-
-
-def run(folder: Path, code: str, *, seconds: float = 60, limits: Limits | None = None) -> tuple[Ended, str]:
-    """Run Python code that may write below `folder`; return how it ended, and what it printed."""
-    folder.mkdir(exist_ok=True)
-    sandbox = Sandbox(readable(), (*DEVICES, folder), limits=limits or Limits())
-    with (folder / "output").open("wb") as output:
-        ended = run_command(
-            [sys.executable, "-c", code],
-            sandbox,
-            folder=folder,
-            variables={"PATH": os.defpath, "HOME": str(folder), "TMPDIR": str(folder)},
-            output=output.fileno(),
-            timeout=timedelta(seconds=seconds),
-        )
-    return ended, (folder / "output").read_text(encoding="utf-8")
+from prefect_sluice.isolation.run_command import reached, run_command
+from prefect_sluice.isolation.sandbox import Protection, Sandbox
+from tests.isolation.shut_in import needs_landlock, run
 
 
 def test_how_it_ended_is_told(tmp_path: Path) -> None:
@@ -96,78 +76,6 @@ def test_what_forks_faster_than_it_can_be_killed_is_ended(tmp_path: Path) -> Non
     until = time.monotonic() + 0.5
     while time.monotonic() < until:
         assert (tmp_path / "beat").stat().st_mtime_ns == last
-
-
-TRIES = """
-import os, pathlib, socket, sys
-outside = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(OUTSIDE)
-
-def attempt(name, act):
-    try:
-        act()
-    except OSError as error:
-        print(name, "denied", type(error).__name__)
-    else:
-        print(name, "worked")
-
-def abstract():
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(ABSTRACT)
-
-attempt("write", lambda: outside.write_text("changed"))
-attempt("remove", outside.unlink)
-attempt("rename", lambda: outside.rename(outside.with_name("other")))
-attempt("make", lambda: outside.with_name("new").write_text("x"))
-attempt("list", lambda: os.listdir(outside.parent))
-attempt("shared memory", lambda: pathlib.Path(SHARED).read_text())
-attempt("abstract socket", abstract)
-attempt("socket file", lambda: socket.socket(socket.AF_UNIX).connect(SOCKET))
-attempt("end the launcher", lambda: os.kill(os.getppid(), 9))
-attempt("end Sluice", lambda: os.kill(SLUICE, 0))
-attempt("variables of Sluice", lambda: pathlib.Path(f"/proc/{SLUICE}/environ").read_bytes())
-attempt("memory of the launcher", lambda: open(f"/proc/{os.getppid()}/mem", "rb").read(1))
-"""
-
-
-@needs_landlock
-def test_nothing_outside_is_changed_read_or_reached(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "served.duckdb").write_text("as it was", encoding="utf-8")
-    with (
-        tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="sluice-test-") as shared,  # that is what is tried
-        socket.socket(socket.AF_UNIX) as abstract,
-        socket.socket(socket.AF_UNIX) as in_file,
-        tempfile.TemporaryDirectory() as short,
-    ):
-        abstract.bind(f"\0sluice-{os.getpid()}")
-        in_file.bind(f"{short}/s")
-        for server in (abstract, in_file):
-            server.listen()
-        names = {
-            "OUTSIDE": str(outside / "served.duckdb"),
-            "SHARED": shared.name,
-            "ABSTRACT": f"\0sluice-{os.getpid()}",
-            "SOCKET": f"{short}/s",
-            "SLUICE": os.getpid(),
-        }
-        given = "".join(f"{name} = {value!r}\n" for name, value in names.items())
-        ended, printed = run(tmp_path / "own", given + TRIES)
-    assert ended.code == 0, printed
-    assert len(printed.splitlines()) == 12
-    assert "worked" not in printed, printed
-    assert [path.name for path in outside.iterdir()] == ["served.duckdb"]
-    assert (outside / "served.duckdb").read_text(encoding="utf-8") == "as it was"
-
-
-@needs_landlock
-def test_memory_and_files_have_limits(tmp_path: Path) -> None:
-    limits = Limits(memory=300_000_000, file_size=1000)
-    code = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-    _, printed = run(tmp_path, code + "x = bytearray(10**9)", limits=limits)
-    assert "MemoryError" in printed
-    _, printed = run(tmp_path, code + "open('big', 'wb').write(bytes(5000))\n", limits=limits)
-    assert (tmp_path / "big").stat().st_size <= 1000
 
 
 def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:

@@ -110,6 +110,8 @@ class ProjectTests:
     def _findings(self, run: SuiteRun) -> list[Finding]:
         if run.ended.error:
             return [_of_run(run, Verdict.ERRORED, f"the suite was not run: {run.ended.error}")]
+        if run.ended.stopped:
+            return [_of_run(run, Verdict.ERRORED, f"the tests were stopped: {run.ended.stopped}")]
         if run.ended.code is None:
             limit = self._timeout.total_seconds()
             return [_of_run(run, Verdict.ERRORED, f"the tests were stopped after {limit:g} s", limit=limit)]

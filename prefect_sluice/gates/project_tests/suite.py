@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -14,12 +13,11 @@ from pathlib import Path
 
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import Ended, run_command
-from prefect_sluice.isolation.sandbox import Limits, Sandbox
+from prefect_sluice.isolation.sandbox import Sandbox
+from prefect_sluice.isolation.watch import limits_of_machine
 
 TAIL = 20
 """How many of the last lines of what it prints are kept."""
-_PROCESSES = 4096
-_SHARE_OF_FREE_SPACE = 0.9
 _LARGEST_OUTPUT, _LARGEST_RESULTS = 10_000_000, 100_000_000
 """In bytes: what is read of the files that the suite wrote, of which this process is to hold no more."""
 
@@ -94,17 +92,10 @@ class Suite:
 
     def _sandbox(self, own: Path) -> Sandbox:
         search = self.variables.get("PYTHONPATH", "").split(os.pathsep)
-        processors = os.cpu_count() or 1
-        limits = Limits(
-            seconds=int(self.timeout.total_seconds() * processors) + 1,
-            memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-            processes=_PROCESSES,
-            file_size=int(shutil.disk_usage(own).free * _SHARE_OF_FREE_SPACE),
-        )
         return Sandbox(
             (*readable(search), *self.read),
             (*DEVICES, self.root, own),
             network=self.network,
             required=self.required,
-            limits=limits,
+            limits=limits_of_machine(own, self.timeout),
         )
