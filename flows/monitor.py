@@ -22,7 +22,7 @@ from prefect_sluice.orchestration.quiet_tracebacks import hide_engine_traceback
 from prefect_sluice.orchestration.run_links import note_forms
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.run_parameters import refuse_odd_parameters
-from prefect_sluice.orchestration.shown.messages import name_forms, speaking
+from prefect_sluice.orchestration.shown.messages import error_with_forms, name_forms, speaking
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wake_runs import wake
@@ -65,7 +65,7 @@ def _ended_well(environment: str, folder: str, actor: str, connections: str) -> 
             return _monitor_environments(project(folder, fresh=False), environment, folder, actor)
     except SluiceError as error:
         get_run_logger().error(str(error))
-        return Failed(name=UNHEALTHY, message=name_forms(str(error)))
+        return Failed(name=UNHEALTHY, message=error_with_forms(error))
 
 
 def _monitor_environments(workspace: Workspace, environment: str, folder: str, actor: str) -> State[Any]:

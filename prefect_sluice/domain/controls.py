@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.next_step import Command
 
 EVERYWHERE = ""
 """The target of a freeze that stops all environments."""
@@ -68,11 +69,15 @@ class Control:
         return f"by {self.by} since {_minute(self.at)}: {self.reason}"
 
     @property
-    def lift(self) -> str:
+    def lifted_by_command(self) -> Command:
         """The command that lifts it."""
         target = self.target[:12] if self.kind is ControlKind.BLOCK else self.target or "--all"
-        word = f"'{target}'" if any(letter.isspace() for letter in target) else target
-        return f"sluice un{self.kind.value} {word} --reason WHY"
+        return Command.of(f"un{self.kind.value}", target, "--reason", "WHY")
+
+    @property
+    def lift(self) -> str:
+        """The command that lifts it, as it is typed."""
+        return str(self.lifted_by_command)
 
     def says_the_same(self, other: Control) -> bool:
         """Say whether two are the same thing said twice: what, where, by whom, why, until when."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from prefect_sluice.domain.lease_holder import holder_text
+from prefect_sluice.domain.next_step import Command, NextStep
 
 
 def _revive(kind: type[SluiceError], facts: dict[str, Any]) -> SluiceError:
@@ -30,9 +31,14 @@ class SluiceError(Exception):
         return Exception.__str__(self)
 
     @property
+    def next_step(self) -> NextStep | None:
+        """What to do next as a value; None where it is known in words alone."""
+        return None
+
+    @property
     def way_out(self) -> str:
         """What to do next; "" where nothing is known."""
-        return ""
+        return str(self.next_step or "")
 
     def __str__(self) -> str:
         return f"{self.problem}; {self.way_out}" if self.way_out else self.problem
@@ -44,12 +50,21 @@ class SluiceError(Exception):
 
 @dataclass(eq=False)
 class BadInput(SluiceError):
-    """Something the user gave is not usable: `what` is wrong, `where` it is, `fix` says what to do next."""
+    """Something the user gave is not usable: `what` is wrong, `where` it is, `fix` says what to do next, or `step` as a value."""
 
     exit_code: ClassVar[int] = 2
     what: str
     where: str = ""
     fix: str = ""
+    step: NextStep | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.fix = self.fix or str(self.step or "")
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What to do next as a value; None where it is known in words alone."""
+        return self.step
 
     @property
     def problem(self) -> str:
@@ -69,10 +84,19 @@ class ConfigInvalid(BadInput):
 
 @dataclass(eq=False)
 class Refused(SluiceError):
-    """What was asked is understood and not allowed now: `why`, and `fix`, the next command."""
+    """What was asked is understood and not allowed now: `why`, and `fix`, the next command, or `step` as a value."""
 
     why: str
     fix: str = ""
+    step: NextStep | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        self.fix = self.fix or str(self.step or "")
+
+    @property
+    def next_step(self) -> NextStep | None:
+        """What to do next as a value; None where it is known in words alone."""
+        return self.step
 
     @property
     def problem(self) -> str:
@@ -141,9 +165,9 @@ class BundleDamaged(SluiceError):
         return f"bundle file {self.place} does not have the digest {self.digest[:12]} it was stored under"
 
     @property
-    def way_out(self) -> str:
+    def next_step(self) -> NextStep:
         """What to do next."""
-        return "delete it and release the commit again: sluice release"
+        return NextStep.of("delete it and release the commit again: ", Command.of("release"))
 
 
 @dataclass(eq=False)
@@ -161,9 +185,9 @@ class LeaseHeld(SluiceError):
         return f"environment {self.environment!r} is being worked on by {holder_text(self.holder)} since {self.since}"
 
     @property
-    def way_out(self) -> str:
+    def next_step(self) -> NextStep:
         """What to do next."""
-        return "wait for it (--wait 10m) or look: sluice status"
+        return NextStep.of("wait for it (--wait 10m) or look: ", Command.of("status"))
 
 
 @dataclass(eq=False)

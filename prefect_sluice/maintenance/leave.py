@@ -10,6 +10,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LEFT
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import ENDED, Lease, State
 from prefect_sluice.promotions.wait_for_lease import wait_teller
@@ -93,9 +94,12 @@ def _refuse_while_open(workspace: Workspace, environment: Environment) -> None:
     for promotion in workspace.store.promotions(environment=environment.name, states=states):
         raise Refused(
             f"promotion {promotion.id} of {environment.name} is still open ({promotion.state.value})",
-            f"end it first: sluice reject {promotion.id}"
-            if promotion.state is State.STAGED
-            else f"end it first: sluice release --env {environment.name}",
+            step=NextStep.of(
+                "end it first: ",
+                Command.of("reject", promotion.id)
+                if promotion.state is State.STAGED
+                else Command.of("release", "--env", environment.name),
+            ),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.maintenance.leftovers import GRACE, NeededFiles
@@ -41,7 +42,12 @@ def promised(workspace: Workspace) -> Mapping[Name, str]:
         except SluiceError as error:
             raise Refused(
                 f"what promotion {promotion.id} of {promotion.environment} needs cannot be read ({error})",
-                f"end it: sluice reject {promotion.id}; what it was: sluice show {promotion.id}",
+                step=NextStep.of(
+                    "end it: ",
+                    Command.of("reject", promotion.id),
+                    "; what it was: ",
+                    Command.of("show", promotion.id),
+                ),
             ) from error
         reasons |= dict.fromkeys(named, f"promotion {promotion.id} of {promotion.environment}")
     return reasons

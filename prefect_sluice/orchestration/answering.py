@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import AnswerChannel, Decision, Promotion
 from prefect_sluice.domain.stage_order import stages_of
 from prefect_sluice.monitoring.run_signs import signed
@@ -79,7 +80,9 @@ def _refuse_what_was_not_shown(promotion: Promotion, reply: Reply) -> None:
     if reply.decision is Decision.APPROVE and not promotion.binding.startswith(reply.shown):
         raise Refused(
             f"promotion {promotion.id} has moved since the page that led here was made",
-            f"look at what it is now, then say it again: sluice approve {promotion.id}",
+            step=NextStep.of(
+                "look at what it is now, then say it again: ", Command.of("approve", promotion.id)
+            ),
         )
 
 

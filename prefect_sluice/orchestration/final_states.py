@@ -15,7 +15,7 @@ from prefect_sluice.domain.errors import BadInput, LeaseHeld, Refused, SluiceErr
 from prefect_sluice.domain.untrusted_text import path_fault
 from prefect_sluice.orchestration.quiet_tracebacks import hide_engine_traceback
 from prefect_sluice.orchestration.run_parameters import refuse_odd_parameters
-from prefect_sluice.orchestration.shown.messages import name_forms, speaking
+from prefect_sluice.orchestration.shown.messages import error_with_forms, outcome_with_forms, speaking
 from prefect_sluice.orchestration.stopped_runs import say_stopped
 from prefect_sluice.promotions.work import Outcome, Status, Work
 from prefect_sluice.runtime.cancellation import lost_its_worker
@@ -58,7 +58,7 @@ def _ending(action: Callable[[], State[Any]]) -> State[Any]:
 
 def _failed(error: SluiceError) -> State[Any]:
     get_run_logger().error(str(error))
-    return Failed(name=name_of(error), message=name_forms(str(error)), data=error)
+    return Failed(name=name_of(error), message=error_with_forms(error), data=error)
 
 
 def name_of(error: SluiceError) -> str:
@@ -79,7 +79,7 @@ def name_of(error: SluiceError) -> str:
 def concluded(work: Work) -> State[Work]:
     """Return the state that a flow run ends in; the work is its data, but for a no, which has only its message."""
     outcome = work.outcome or Outcome(Status.DONE, "")
-    message = name_forms(f"{outcome.message}; {outcome.advice}" if outcome.next else outcome.message)
+    message = outcome_with_forms(outcome)
     match outcome.status:
         case Status.DONE:
             return Completed(name="Released", message=outcome.message, data=work)

@@ -13,7 +13,7 @@ from prefect_sluice.domain.errors import Skipped
 from prefect_sluice.domain.refresh_rules import ScheduledTime
 from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
-from prefect_sluice.orchestration.shown.messages import name_forms
+from prefect_sluice.orchestration.shown.messages import error_with_forms
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.work import Work
@@ -38,7 +38,7 @@ def _refreshed(request: RefreshRequest, stages: Stages, here: RunContext) -> Sta
             return concluded(at_work(workspace, replace(prepared_request, due=_due_for()), stages, patience))
         except Skipped as skipped:
             get_run_logger().warning(str(skipped))
-            return Cancelled(name=SKIPPED, message=name_forms(str(skipped)), data=skipped)
+            return Cancelled(name=SKIPPED, message=error_with_forms(skipped), data=skipped)
 
 
 def _patience(workspace: Workspace, request: RefreshRequest, wait_seconds: int | None) -> int:

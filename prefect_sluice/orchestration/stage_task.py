@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Completed, Failed
 
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.orchestration.shown.messages import name_forms
+from prefect_sluice.orchestration.shown.messages import error_with_forms, name_forms
 from prefect_sluice.orchestration.shown.run_log import log_outcome, telling
 from prefect_sluice.promotions.work import Stage, Status, Work
 from prefect_sluice.reporting.terminal.stages import came_of_it
@@ -87,7 +87,7 @@ def tried(run: Callable[P, R | State[R]], name: str) -> Callable[P, R]:
         try:
             return run(*args, **kwargs)
         except SluiceError as error:
-            return Failed(message=name_forms(str(error)), data=error)
+            return Failed(message=error_with_forms(error), data=error)
 
     functools.update_wrapper(attempt, run)
     # Prefect's overloads do not know a plain function with this mix of arguments.

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from prefect_sluice.domain.errors import Refused, SluiceError
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.promotions.work import tell
@@ -25,7 +26,10 @@ _AGE = timedelta(days=7)
 def contents_of(workspace: Workspace, promotion: Promotion) -> CandidateContents:
     """Return the candidate that the evidence binds. Raises BundleDamaged, and Refused when nothing is staged."""
     if not promotion.evidence:
-        raise Refused(f"promotion {promotion.id} has no candidate", "stage it: sluice release")
+        raise Refused(
+            f"promotion {promotion.id} has no candidate",
+            step=NextStep.of("stage it: ", Command.of("release")),
+        )
     evidence = workspace.bundles.get_document(promotion.evidence)
     assert isinstance(evidence, dict)
     return CandidateContents.read(workspace.bundles.get_document(str(evidence["contents"])))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.release import Composed, Release
 from prefect_sluice.planning.compose import PartQuestion, Parts, check_composition, files, must_go_along
 from prefect_sluice.planning.dashboards import called, part_title, picked
@@ -212,5 +213,7 @@ def _strange(environment: Environment, source: Release, strange: Iterable[str]) 
     return Refused(
         f"{names} cannot be taken out of release {source.short}: put on what {environment.name} serves, "
         "it would be another thing",
-        f"promote all of it: sluice promote {source.short} --to {environment.name}",
+        step=NextStep.of(
+            "promote all of it: ", Command.of("promote", source.short, "--to", environment.name)
+        ),
     )

@@ -12,6 +12,7 @@ from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput, Refused, Stopped
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.next_step import NextStep
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -139,4 +140,5 @@ def permit(
     """
     found = controls.forbidding(current(workspace), cause, environment, release, past=past)
     if found is not None:
-        raise Stopped(found.told, f"lift it first: {found.lift}", control=found.id)
+        step = NextStep.of("lift it first: ", found.lifted_by_command)
+        raise Stopped(found.told, step=step, control=found.id)

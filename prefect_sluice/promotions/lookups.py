@@ -9,6 +9,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import Release
 
@@ -38,7 +39,7 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
     if store is None:
         raise BadInput(
             "nothing was released here yet, so nothing waits for an approval",
-            fix="release something: sluice release",
+            step=NextStep.of("release something: ", Command.of("release")),
         )
     waiting = store.promotions(states=(State.STAGED,))
     if text:
@@ -58,7 +59,7 @@ def waiting_promotion(store: StateStore | None, text: str) -> Promotion:
         f"no promotion or release {text!r} waits for an approval"
         if text
         else "no promotion waits for an approval",
-        fix="see what does: sluice status",
+        step=NextStep.of("see what does: ", Command.of("status")),
     )
 
 
@@ -87,6 +88,7 @@ def find_generation(history: Sequence[Generation], text: str) -> Generation:
     found = by_number or by_release
     if not found:
         raise BadInput(
-            f"no generation or release {text!r} ever served here", fix="see which did: sluice history"
+            f"no generation or release {text!r} ever served here",
+            step=NextStep.of("see which did: ", Command.of("history")),
         )
     return found[0]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.planning.dashboards import find_consumer, selector
@@ -125,7 +126,7 @@ def _find_release(workspace: Workspace, text: str) -> Release:
     if not of_commit:
         raise BadInput(
             f"there is no release {text!r}: give the beginning of a release's id, or of its commit",
-            fix="see which there are: sluice history",
+            step=NextStep.of("see which there are: ", Command.of("history")),
         )
     return of_commit[0]
 
@@ -145,7 +146,7 @@ def served(workspace: Workspace, environment: Environment, origin: str) -> Relea
     if not current.number:
         raise Refused(
             f"environment {name!r} serves nothing yet",
-            f"release something there: sluice release --env {name}",
+            step=NextStep.of("release something there: ", Command.of("release", "--env", name)),
         )
     release = workspace.store.release(current.release)
     if release is None:
@@ -174,13 +175,16 @@ def _permit(workspace: Workspace, environment: Environment, release: Release) ->
     if behind:
         raise Refused(
             f"release {release.short} is past {environment.name}: it served {behind[0]}, and a promotion goes on, not back",
-            f"release its commit there: sluice release {release.change.short} --env {environment.name}",
+            step=NextStep.of(
+                "release its commit there: ",
+                Command.of("release", release.change.short, "--env", environment.name),
+            ),
         )
     if must:
         raise Refused(
             f"release {release.short} was never stable in {must}, which comes before {environment.name}"
             f"{_instead(tried, must)}",
-            _next(workspace, release, must),
+            step=NextStep.of("bring it there first: ", _next(workspace, release, must)),
         )
 
 
@@ -189,12 +193,12 @@ def _instead(tried: list[Promotion], environment: str) -> str:
     return f" (there it is {there[0].state.value})" if there else ""
 
 
-def _next(workspace: Workspace, release: Release, must: str) -> str:
+def _next(workspace: Workspace, release: Release, must: str) -> Command:
     """Return the command that brings a release to the environment before."""
     earlier = before(workspace.environments[must], workspace.environments)
     if release.composed is not None or earlier:
-        return f"bring it there first: sluice promote {release.short} --to {must}"
-    return f"bring it there first: sluice release {release.change.short} --env {must}"
+        return Command.of("promote", release.short, "--to", must)
+    return Command.of("release", release.change.short, "--env", must)
 
 
 def _part(

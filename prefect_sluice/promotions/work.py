@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import NextStep
 from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import GateReport
@@ -40,13 +41,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it ended: a status, one line that says it, and the next command, if there is one. `passing` are lines of sluice.yml
-    that let pass what stopped it, where that is right as it is."""
+    """How it ended: a status, one line that says it, and the next command, if there is one: `step` is that as a value, where it
+    is known as one. `passing` are lines of sluice.yml that let pass what stopped it, where that is right as it is."""
 
     status: Status
     message: str
     next: str = ""
     passing: str = ""
+    step: NextStep | None = None
 
     @property
     def advice(self) -> str:
@@ -79,9 +81,10 @@ class Work:
     took: tuple[StageTime, ...] = field(default=(), compare=False)
     workspace: Workspace = field(kw_only=True, compare=False, repr=False)
 
-    def ends(self, status: Status, message: str, next: str = "", passing: str = "") -> Work:
+    def ends(self, status: Status, message: str, next: str | NextStep = "", passing: str = "") -> Work:
         """Return the work, ended."""
-        return replace(self, outcome=Outcome(status, message, next, passing))
+        step = next if isinstance(next, NextStep) else None
+        return replace(self, outcome=Outcome(status, message, str(next), passing, step))
 
 
 Stage = Callable[[Work], Work]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.domain.next_step import Command, NextStep
 
 _TERMINAL = ((" (--wait 10m)", ""), ("run the command again", "run it again"))
 """Words that mean something only where a command was typed, and what is said in their place."""
@@ -75,6 +76,8 @@ _FORMS: Mapping[str, _Form] = {
     "unblock": _control("lift the block", "release"),
     "history": _Form("rollback"),
 }
+_PAGE = _Form("", "promotion", {"--output": "", "--format": ""})
+"""What is read of a command that has a page in place of a form."""
 _FLAGS: Mapping[str, tuple[str, Json]] = {
     "--all": ("environment", "every environment"),
     "--dry-run": ("dry_run", True),
@@ -104,6 +107,18 @@ class _Told:
 def in_words(text: str, web: Web) -> str:
     """Return a line that may name commands with the forms in their place, each with its address."""
     return "".join(f"{text}, {url}" if url else text for text, url in in_pieces(text, web))
+
+
+def step_in_words(step: NextStep, web: Web) -> str:
+    """Return what to do next with the forms in place of its commands, each with its address. No text is searched."""
+    return "".join(_part_in_words(part, web) for part in step.parts)
+
+
+def _part_in_words(part: str | Command, web: Web) -> str:
+    if isinstance(part, str):
+        return in_words(part, web)
+    found = _form_of(part.words, web)
+    return ", ".join(found) if found is not None else str(part)
 
 
 def in_pieces(text: str, web: Web) -> tuple[tuple[str, str], ...]:
@@ -145,17 +160,21 @@ def _pieces(text: str, web: Web) -> Iterator[tuple[str, str]]:
 
 def _form_for_command(text: str, verb_match: re.Match[str], web: Web) -> _Told | None:
     """Return what stands for the command that begins there; None where there is nothing on the web that does it."""
-    verb = verb_match["verb"]
-    read = _read(
-        text, verb_match.end(), _FORMS.get(verb) or _Form("", "promotion", {"--output": "", "--format": ""})
-    )
-    if read is None:
-        return None
-    end, filled = read
+    words, end = _read(text, verb_match)
     if verb_match["tick"]:
         if not text.startswith("`", end):
             return None
         end += 1
+    found = _form_of(words, web)
+    return _Told(verb_match.start(), end, *found) if found is not None else None
+
+
+def _form_of(words: tuple[str, ...], web: Web) -> tuple[str, str] | None:
+    """Return what stands for a command, and its page; None where there is nothing on the web that does it."""
+    verb, *given = words
+    filled = _filled(given, _FORMS.get(verb, _PAGE))
+    if filled is None:
+        return None
     match verb:
         case "status":
             what, url = "what serves and waits", web.status
@@ -167,28 +186,43 @@ def _form_for_command(text: str, verb_match: re.Match[str], web: Web) -> _Told |
             url = web.form(form.name, {**form.filled, **filled})
         case _:
             return None
-    return _Told(verb_match.start(), end, what, url) if url else None
+    return (what, url) if url else None
 
 
-def _read(text: str, at: int, form: _Form) -> tuple[int, dict[str, Json]] | None:
-    """Return where the command ends, and the fields that it fills in; None for an option that the form does not have."""
-    filled: dict[str, Json] = {}
-    word = _WORD.match(text, at) if form.word and not text.startswith(" --", at) else None
+def _read(text: str, verb_match: re.Match[str]) -> tuple[tuple[str, ...], int]:
+    """Return the words of the command that begins there, as far as they can be a command's, and where they end."""
+    verb, at = verb_match["verb"], verb_match.end()
+    words = [verb]
+    word = _WORD.match(text, at) if _FORMS.get(verb, _PAGE).word and not text.startswith(" --", at) else None
     if word is not None:
-        filled[form.word], at = _value(word), word.end()
+        words.append(_value(word))
+        at = word.end()
     while (option := _OPTION.match(text, at)) is not None:
-        name, at = option["name"], option.end()
-        if name in _FLAGS:
-            key, given = _FLAGS[name]
-            filled[key] = given
-            continue
-        value = _WORD.match(text, at)
-        if name not in form.options or value is None:
+        words.append(option["name"])
+        at = option.end()
+        value = _WORD.match(text, at) if option["name"] not in _FLAGS else None
+        if value is not None:
+            words.append(_value(value))
+            at = value.end()
+    return tuple(words), at
+
+
+def _filled(given: Sequence[str], form: _Form) -> dict[str, Json] | None:
+    """Return the fields that a command's words fill in; None for what the form does not have."""
+    filled: dict[str, Json] = {}
+    left = iter(given)
+    for number, word in enumerate(left):
+        if word in _FLAGS:
+            key, flag = _FLAGS[word]
+            filled[key] = flag
+        elif number == 0 and form.word and not word.startswith("--"):
+            filled[form.word] = word
+        elif word in form.options and (value := next(left, None)) is not None:
+            key = form.options[word]
+            filled |= {key: int(value) if key in _NUMBERS else value} if key else {}
+        else:
             return None
-        key, at = form.options[name], value.end()
-        if key:
-            filled[key] = int(_value(value)) if key in _NUMBERS else _value(value)
-    return at, filled
+    return filled
 
 
 def _value(word: re.Match[str]) -> str:

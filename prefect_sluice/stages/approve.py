@@ -12,6 +12,7 @@ from prefect_sluice.approvals.why_again import planned_again
 from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import AnswerChannel, Approval, Decision, Promotion, State
 from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.promotions.work import Status, Work, tell
@@ -55,7 +56,7 @@ def approve(work: Work) -> Work:
         return work.ends(
             Status.WAITING,
             f"promotion {promotion.id} waits for an approval{why}",
-            f"sluice approve {promotion.id}",
+            NextStep.of(Command.of("approve", promotion.id)),
         )
     return _decided(workspace, work, promotion, said.by)
 
@@ -147,7 +148,12 @@ def record(
         if recorded is None or recorded.state not in _OPEN or recorded.binding != promotion.binding:
             raise Refused(
                 f"promotion {promotion.id} is not what it was when you looked at it",
-                f"look again (sluice show {promotion.id}), then answer again: sluice approve {promotion.id}",
+                step=NextStep.of(
+                    "look again (",
+                    Command.of("show", promotion.id),
+                    "), then answer again: ",
+                    Command.of("approve", promotion.id),
+                ),
             )
         before = _same(transaction.approvals(promotion.id), approval, by_id=bool(id))
         if before is not None:
@@ -187,7 +193,7 @@ def _refuse_what_does_not_wait(workspace: Workspace, promotion: Promotion) -> No
         why = f" ({promotion.message})" if told else ""
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
-            "see what does: sluice status",
+            step=NextStep.of("see what does: ", Command.of("status")),
         )
     if is_overdue(workspace, promotion):
         raise Refused(

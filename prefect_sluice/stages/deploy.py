@@ -11,6 +11,7 @@ from prefect_sluice.domain import adoption, old_names
 from prefect_sluice.domain.adoption import AdoptionTarget
 from prefect_sluice.domain.errors import EnvironmentMoved, Refused
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole, contents_of, tidy
 from prefect_sluice.promotions.controls import permit
@@ -67,7 +68,7 @@ def _publication(
     if promotion.state not in {State.APPROVED, State.DEPLOYING}:
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, not approved",
-            f"sluice approve {promotion.id}",
+            step=NextStep.of(Command.of("approve", promotion.id)),
         )
     if why := contradiction(promotion, proof.entries):
         raise Refused(
@@ -77,7 +78,7 @@ def _publication(
     if needed(workspace, promotion) and not is_approved(workspace, promotion, proof.entries):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
-            f"ask for a yes to it as it is now: sluice approve {promotion.id}",
+            step=NextStep.of("ask for a yes to it as it is now: ", Command.of("approve", promotion.id)),
         )
     if not candidate_is_whole(workspace, promotion):
         advance(
@@ -89,7 +90,7 @@ def _publication(
         )
         raise Refused(
             f"the candidate of promotion {promotion.id} is not, byte for byte, what was judged",
-            "nothing was published; release again: sluice release",
+            step=NextStep.of("nothing was published; release again: ", Command.of("release")),
         )
     warehouse = workspace.warehouse(environment)
     live = warehouse.generation(environment.name)

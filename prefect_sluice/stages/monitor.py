@@ -10,6 +10,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.displaced_names import TAKE_BACK, Displaced
 from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.promotions.environment_order import behind
@@ -51,7 +52,10 @@ def monitor(work: Work) -> Work:
             # Older generations may lead to the same relation.
             f"sluice doctor --deep --env {place.name}"
             if bad.check == "content"
-            else bad.fix or f"sluice rollback --env {place.name} --from {generation.number}",
+            else bad.fix
+            or NextStep.of(
+                Command.of("rollback", "--env", place.name, "--from", str(generation.number)),
+            ),
         )
     stable = advance(workspace, promotion, State.STABLE, actor=work.request.actor, message=promotion.message)
     reach(FaultPoint.MONITOR_CLOSED)
@@ -61,16 +65,22 @@ def monitor(work: Work) -> Work:
         return replace(told, promotion=stable).ends(
             Status.PARTIAL,
             f"{message}; {partly(held)}",
-            f"mend what failed (sluice show {stable.id}), then: sluice refresh --env {place.name}",
+            NextStep.of(
+                "mend what failed (",
+                Command.of("show", stable.id),
+                "), then: ",
+                Command.of("refresh", "--env", place.name),
+            ),
         )
     return replace(told, promotion=stable).ends(Status.DONE, message, _following(workspace, place, stable))
 
 
-def _following(workspace: Workspace, environment: Environment, promotion: Promotion) -> str:
+def _following(workspace: Workspace, environment: Environment, promotion: Promotion) -> NextStep:
     """Return the command that one would give after this: on to the next environment, if there is one."""
     forward = promotion.cause.takes_new_code
     further = behind(environment, workspace.environments) if forward else ""
-    return f"sluice promote --to {further}" if further else f"sluice status --env {environment.name}"
+    forward_to = Command.of("promote", "--to", further)
+    return NextStep.of(forward_to if further else Command.of("status", "--env", environment.name))
 
 
 def _look(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> GateReport:

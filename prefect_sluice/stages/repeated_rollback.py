@@ -8,6 +8,7 @@ from dataclasses import replace
 from prefect_sluice.domain.controls import RollbackExtras
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.records import fenced
 from prefect_sluice.promotions.request import RollbackRequest, expected
@@ -78,7 +79,7 @@ def again(
         return replace(work, promotion=promotion).ends(
             Status.DONE,
             f"{place} was rolled back already; catching up goes on",
-            f"sluice status --env {place}",
+            NextStep.of(Command.of("status", "--env", place)),
         )
     return replace(work, promotion=promotion).ends(
         Status.UNCHANGED, _repeat_message(did, rolled, f" by {promotion.actor}", further)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from prefect_sluice.approvals.decide import ruling
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Lease, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole
 from prefect_sluice.promotions.request import (
@@ -113,7 +114,8 @@ def ended(work: Work, promotion: Promotion) -> Work:
 def waits_on(work: Work, promotion: Promotion) -> Work:
     """Return the work, ended by waiting for an answer."""
     message = f"promotion {promotion.id} waits for an approval"
-    return replace(work, promotion=promotion).ends(Status.WAITING, message, f"sluice approve {promotion.id}")
+    step = NextStep.of(Command.of("approve", promotion.id))
+    return replace(work, promotion=promotion).ends(Status.WAITING, message, step)
 
 
 def going_on(work: Work, promotion: str) -> Work | None:

@@ -11,6 +11,7 @@ from prefect_sluice.domain import old_names
 from prefect_sluice.domain.controls import RollbackExtras, blocked
 from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current as controls_in_force
 from prefect_sluice.promotions.controls import permit
@@ -112,8 +113,12 @@ def _refuse_another_start(current: Generation, back_from: int) -> None:
         raise Refused(
             f"generation {back_from} is not what serves: {current.environment} serves generation {current.number},"
             f" written by a {current.cause.value} on {current.at:%Y-%m-%d %H:%M} UTC",
-            f"look first: sluice status; then go back from that: sluice rollback --env {current.environment}"
-            f" --from {current.number}",
+            step=NextStep.of(
+                "look first: ",
+                Command.of("status"),
+                "; then go back from that: ",
+                Command.of("rollback", "--env", current.environment, "--from", str(current.number)),
+            ),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.untrusted_text import number
 from prefect_sluice.planning.choices import chosen_generation
 
@@ -58,7 +59,8 @@ def choose(
     """
     if not current.number:
         raise Refused(
-            "nothing is served, so there is nothing to go back to", "release something first: sluice release"
+            "nothing is served, so there is nothing to go back to",
+            step=NextStep.of("release something first: ", Command.of("release")),
         )
     to = chosen_generation(to, current.environment)
     if not to:
@@ -66,7 +68,8 @@ def choose(
     chosen = find_target(history, to)
     if chosen.number == current.number:
         raise Refused(
-            f"generation {current.number} is what is served now", "see what else there was: sluice history"
+            f"generation {current.number} is what is served now",
+            step=NextStep.of("see what else there was: ", Command.of("history")),
         )
     _collected([chosen])
     return chosen
@@ -86,15 +89,20 @@ def _former(
     if good:
         raise Refused(
             f"every release that served before generation {current.number} is blocked",
-            "see by whom and why: sluice status",
+            step=NextStep.of("see by whom and why: ", Command.of("status")),
         )
     if there:
         raise Refused(
             f"every generation before {current.origin} that is still there was rolled back from",
-            f"name the one to serve: sluice rollback --env {current.environment} --to {there[0].number}",
+            step=NextStep.of("name the one to serve: ", _rollback(current, there[0])),
         )
     _collected(before)
-    raise Refused(_nothing_before(current, unknown), "see what there was: sluice history")
+    step = NextStep.of("see what there was: ", Command.of("history"))
+    raise Refused(_nothing_before(current, unknown), step=step)
+
+
+def _rollback(current: Generation, to: Generation) -> Command:
+    return Command.of("rollback", "--env", current.environment, "--to", str(to.number))
 
 
 def _nothing_before(current: Generation, unknown: int) -> str:
@@ -113,7 +121,8 @@ def find_target(history: tuple[Generation, ...], to: str) -> Generation:
     chosen = next((item for item in of_release if not item.collected_at), next(iter(of_release), None))
     if chosen is None:
         raise BadInput(
-            f"no generation or release {to!r} ever served here", fix="see which did: sluice history"
+            f"no generation or release {to!r} ever served here",
+            step=NextStep.of("see which did: ", Command.of("history")),
         )
     return chosen
 
@@ -124,5 +133,5 @@ def _collected(asked: Sequence[Generation]) -> None:
         if item.collected_at:
             raise Refused(
                 f"generation {item.number} was collected on {item.collected_at:%Y-%m-%d}, and cannot be served again",
-                "see which can: sluice history",
+                step=NextStep.of("see which can: ", Command.of("history")),
             )

@@ -11,6 +11,7 @@ from typing import assert_never
 from prefect_sluice import gates
 from prefect_sluice.dbt.profile import read_yaml
 from prefect_sluice.domain.errors import BadInput, Refused
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.records import opened
@@ -67,7 +68,10 @@ def _refuse_detour(workspace: Workspace, environment: Environment) -> None:
         first = before(environment, workspace.environments)
         raise Refused(
             f"environment {environment.name!r} takes no release directly (direct: deny)",
-            f"release to {first or 'another'} first, then: sluice promote --to {environment.name}",
+            step=NextStep.of(
+                f"release to {first or 'another'} first, then: ",
+                Command.of("promote", "--to", environment.name),
+            ),
         )
 
 
@@ -79,7 +83,7 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
         served = "what was adopted, of no release" if current.number else "no release yet"
         raise Refused(
             f"environment {environment.name!r} serves {served}",
-            f"release one first: sluice release --env {environment.name}",
+            step=NextStep.of("release one first: ", Command.of("release", "--env", environment.name)),
         )
     return release
 
@@ -96,7 +100,11 @@ def _clean(repository: Path, project: str, workspace: Workspace, ref: str) -> Ch
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise Refused(
                 f"not committed: {changed[0]}{more}",
-                "commit first (git add -A && git commit), name a ref (sluice release main), or add --dirty in dev",
+                step=NextStep.of(
+                    "commit first (git add -A && git commit), name a ref (",
+                    Command.of("release", "main"),
+                    "), or add --dirty in dev",
+                ),
             )
     _tell_uncommitted(repository, workspace, change)
     return change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ import pytest
 import prefect_sluice
 from prefect_sluice.cli import COMMANDS
 from prefect_sluice.domain.digests import Json
-from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words
+from prefect_sluice.domain.errors import BadInput, BundleDamaged, LeaseHeld, Refused, SluiceError
+from prefect_sluice.domain.next_step import Command, NextStep
+from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words, step_in_words
 
 UI = "http://127.0.0.1:4200/v2"
 NAMES = ("release", "nightly-refresh", "promote", "rollback", "answer", "controls", "plan", "collect")
@@ -121,6 +124,13 @@ def commands_named() -> Iterator[tuple[str, str]]:
         if "cli" in path.parts:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Command.of":
+                verb = node.args[0]
+                assert isinstance(verb, ast.Constant | ast.JoinedStr), (
+                    f"{path.name}: name the command in its place"
+                )
+                if isinstance(verb, ast.Constant):
+                    yield path.name, str(verb.value)
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 for verb in re.findall(r"(?<![\w/.-])sluice ([a-z]+)", node.value):
                     yield path.name, verb
@@ -132,3 +142,44 @@ def test_every_command_that_a_message_names_has_a_form_or_is_known_to_have_none(
     assert named >= {"release", "unhold", "approve"} - {"unhold"}
     untold = {verb for verb in named if in_words(f": sluice {verb} c389c9ddc5", WEB).startswith(": sluice")}
     assert untold <= NOT_ON_THE_WEB
+
+
+STEPS = (
+    (NextStep.of("lift it: ", Command.of("unhold", "prod", "--reason", "WHY")), "controls"),
+    (NextStep.of("lift it: ", Command.of("unfreeze", "--all", "--reason", "WHY")), "controls"),
+    (NextStep.of("back: ", Command.of("rollback", "--env", "prod", "--from", "3")), "rollback"),
+    (NextStep.of("on: ", Command.of("promote", "a1b2c3d", "--to", "prod", "--select", "a b")), "promote"),
+    (NextStep.of("say it (", Command.of("approve", "c389c9ddc5"), ")"), "answer"),
+)
+
+
+@pytest.mark.parametrize(("step", "form"), STEPS)
+def test_a_step_leads_where_its_sentence_led(step: NextStep, form: str) -> None:
+    assert f"form {form}, http" in step_in_words(step, WEB)
+    assert step_in_words(step, WEB) == in_words(str(step), WEB)
+    assert step_in_words(step, Web()) == str(step)
+
+
+def test_a_step_without_a_form_stays_a_command_and_none_is_looked_for_in_it() -> None:
+    there = NextStep.of("back: ", Command.of("rollback", "--env", "prod", "--to", "3"))
+    assert step_in_words(there, WEB) == "back: sluice rollback --env prod --to 3"
+    odd = Command.of("promote", "--to", "prod", "--select", "sluice status")
+    told = step_in_words(NextStep.of(odd), WEB)
+    assert filled(told.partition(", ")[2])["select"] == "sluice status"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (Refused("no", step=NextStep.of("see: ", Command.of("status"))), "no; see: sluice status"),
+        (BadInput("no", "a.yml", step=NextStep.of(Command.of("history"))), "a.yml: no; sluice history"),
+        (LeaseHeld("prod", "ada@host pid 1", "now"), "(--wait 10m) or look: sluice status"),
+        (BundleDamaged("ab" * 32, "x"), "release the commit again: sluice release"),
+    ],
+)
+def test_an_error_has_its_step_as_a_value_and_its_line_is_what_it_was(error: SluiceError, text: str) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert str(error).endswith(text)
+    assert str(again) == str(error)
+    assert again.next_step == error.next_step is not None
+    assert str(error.next_step) == error.way_out

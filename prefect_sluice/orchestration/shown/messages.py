@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from prefect_sluice.domain.errors import SluiceError
+from prefect_sluice.gates.remedies import advice
 from prefect_sluice.orchestration.shown.links import key_url
-from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words
+from prefect_sluice.promotions.work import Outcome
+from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words, step_in_words
 from prefect_sluice.reporting.write_pages import web
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -63,6 +65,24 @@ def spoken_of() -> Workspace | None:
 def name_forms(text: str) -> str:
     """Return a line with the project's forms in place of commands."""
     return in_words(text, _WEB.get())
+
+
+def error_with_forms(error: SluiceError) -> str:
+    """Return an error's line with the project's forms in place of commands."""
+    step = error.next_step
+    if step is None:
+        return name_forms(str(error))
+    return f"{name_forms(error.problem)}; {step_in_words(step, _WEB.get())}"
+
+
+def outcome_with_forms(outcome: Outcome) -> str:
+    """Return how a run ended and what to do next, with the project's forms in place of commands."""
+    message = name_forms(outcome.message)
+    if not outcome.next:
+        return message
+    step = outcome.step
+    following = name_forms(outcome.next) if step is None else step_in_words(step, _WEB.get())
+    return f"{message}; {advice(following, outcome.passing)}"
 
 
 def link_forms(markdown: str) -> str:
