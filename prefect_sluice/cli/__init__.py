@@ -121,12 +121,12 @@ _PLAIN = 1000
 
 def _nearest(word: str) -> str:
     """Return the command that was probably meant; "" if none comes near."""
-    import difflib
-
     if word in _OTHER_WORDS:
         return _OTHER_WORDS[word]
-    near = difflib.get_close_matches(word, [*COMMANDS, *_OTHER_WORDS], n=1)
-    return _OTHER_WORDS.get(near[0], near[0]) if near else ""
+    from prefect_sluice.domain.did_you_mean import near
+
+    found = near(word, [*COMMANDS, *_OTHER_WORDS])
+    return _OTHER_WORDS.get(found[0], found[0]) if found else ""
 
 
 @click.group(

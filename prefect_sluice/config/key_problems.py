@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from prefect_sluice.domain.did_you_mean import did_you_mean
 
 _WORDS: Mapping[str, str] = {
     "bool_parsing": "must be true or false",
@@ -51,5 +52,4 @@ def in_words(problem: Mapping[str, Any], known_keys: Sequence[str]) -> str:
 
 def unknown_key(key: str, known_keys: Iterable[str]) -> str:
     """Return what is said of a key that there is none of. Pure."""
-    near = difflib.get_close_matches(key, known_keys, n=1, cutoff=0.0)
-    return f"unknown key; did you mean {near[0]!r}?" if near else "unknown key"
+    return "; ".join(filter(None, ("unknown key", did_you_mean(key, known_keys))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 
 from prefect_sluice import config
 from prefect_sluice.config.key_problems import in_words, unknown_key
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates.base import AUTHORS, VIEWS, Gate, views
 
@@ -99,10 +99,8 @@ def checked(settings: Mapping[str, config.GateSettings], file: str) -> None:
     """Raise ConfigInvalid for settings of a gate that there is none of, or that it does not take. `file` is where they stand."""
     for name, own in settings.items():
         if name not in gate_classes():
-            near = difflib.get_close_matches(name, gate_classes(), n=1, cutoff=0.0)
-            raise ConfigInvalid(
-                f"there is no such gate; did you mean {near[0]!r}?", f"{file}: gates.{name}", _FIX
-            )
+            what = "; ".join(filter(None, ("there is no such gate", did_you_mean(name, gate_classes()))))
+            raise ConfigInvalid(what, f"{file}: gates.{name}", _FIX)
         for key, instead in gate_classes()[name].Settings.gone.items():
             if key in own.model_fields_set:
                 raise ConfigInvalid("is no setting any more", f"{file}: gates.{name}.{key}", instead)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from prefect_sluice.domain.declarations import Consumer
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.planning.impact import title
 
@@ -59,8 +59,8 @@ def find_consumer(consumers: Sequence[Consumer], text: str, where: str) -> Consu
         raise BadInput(
             f"what {where} serves declares no dashboard", fix="declare one in the project: dbt's exposures"
         )
-    near = [] if not wanted else get_close_matches(text, labels, 1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    meant = did_you_mean(text, labels) if wanted else ""
+    hint = f" ({meant})" if meant else ""
     more = f" and {len(labels) - _MOST} more" if len(labels) > _MOST else ""
     raise BadInput(
         f"what {where} serves has no dashboard {text!r}{hint}; it has: {', '.join(labels[:_MOST])}{more}",

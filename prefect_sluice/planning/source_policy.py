@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 
 from prefect_sluice.config import SourceVersion
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
 from prefect_sluice.warehouse.base import quoted
 
@@ -141,6 +141,6 @@ def refuse_unknown(keys: Iterable[str], names: Collection[str], what: str, place
     """Raise BadInput for the first key that speaks of nothing there is: what is written for nobody is a mistake."""
     for key in keys:
         if not any(match([key], name) for name in names):
-            near = difflib.get_close_matches(key, list(names), n=1, cutoff=0.5)
-            fix = f"did you mean {near[0]!r}?" if near and not has_magic(key) else "mend or remove the key"
+            meant = "" if has_magic(key) else did_you_mean(key, names)
+            fix = meant or "mend or remove the key"
             raise BadInput(f"no {what} of this project is called {key!r}", place, fix)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
 from prefect_sluice.planning.expectations import ExpectedEdit
@@ -69,5 +69,5 @@ def _names(step: Step) -> tuple[str, ...]:
 
 def _nothing(plan: Plan, item: ExpectedEdit) -> str:
     known = [name for step in _there(plan) for name in _names(step)[:2]]
-    near = get_close_matches(item.relation, known, n=1)
-    return "there is no such relation" + (f"; did you mean {near[0]!r}?" if near else "")
+    near = did_you_mean(item.relation, known)
+    return "; ".join(filter(None, ("there is no such relation", near)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from prefect_sluice.config.policy import Governance
 from prefect_sluice.domain.declarations import Consumer
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import Node
@@ -126,10 +126,10 @@ def _meant(nodes: Mapping[str, Node], text: str) -> str:
         return uids[0]
     if uids:
         raise BadInput(f"{text!r} is any of {', '.join(uids)}", fix="name one of them")
-    near = get_close_matches(text, [node.short for node in nodes.values()], 3)
-    meant = f" (near: {', '.join(near)})" if near else ""
+    meant = did_you_mean(text, [node.short for node in nodes.values()], 3)
+    hint = f" ({meant})" if meant else ""
     raise BadInput(
-        f"there is no node {text!r}{meant}", fix="name a model, seed or snapshot: sluice plan --why NODE"
+        f"there is no node {text!r}{hint}", fix="name a model, seed or snapshot: sluice plan --why NODE"
     )
 
 

@@ -148,7 +148,7 @@ def test_plan_says_why(run: Run, released: Path) -> None:
     assert told.out.splitlines()[1].startswith("main.totals  ")
     missing = run("plan", "-C", released, "--why", "order")
     assert missing.code == 2
-    assert "there is no node 'order' (near: orders)" in missing.err
+    assert "there is no node 'order' (did you mean 'orders'?)" in missing.err
 
 
 def test_the_same_release_again_is_unchanged(run: Run, released: Path) -> None:

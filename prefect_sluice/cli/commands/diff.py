@@ -123,14 +123,13 @@ def _tolerance(workspace: Workspace) -> Settings:
 
 
 def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
-    from difflib import get_close_matches
-
+    from prefect_sluice.domain.did_you_mean import near
     from prefect_sluice.domain.errors import BadInput
 
     names = sorted({name.identifier for name in (*before.by_name(), *after.by_name())})
-    near = get_close_matches(relation, names, n=3, cutoff=0) or ["none"]
+    some = near(relation, names, 3) or names[:3] or ["none"]
     what = f"neither generation {before.number} nor {after.number} has a relation {relation!r}"
-    return BadInput(what, fix=f"name one of them, such as {', '.join(near)}: --relation NAME")
+    return BadInput(what, fix=f"name one of them, such as {', '.join(some)}: --relation NAME")
 
 
 def _with_rows(

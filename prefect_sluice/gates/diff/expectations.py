@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from prefect_sluice.diff.expected_part import parts
 from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, Verdict
@@ -65,8 +65,8 @@ def _why_not(
 ) -> str:
     meant = _meant(item, release)
     if not meant:
-        near = get_close_matches(item.relation, [node.short for node in release.nodes.values()], n=1)
-        return "there is no such relation" + (f"; did you mean {near[0]!r}?" if near else "")
+        near = did_you_mean(item.relation, [node.short for node in release.nodes.values()])
+        return "; ".join(filter(None, ("there is no such relation", near)))
     compared = [node.unique_id for node in meant if node.unique_id in diffs]
     if not compared:
         changed = [node for node in meant if node.unique_id in release.changed]
@@ -75,8 +75,8 @@ def _why_not(
         return ""
     columns = {column for uid in compared for column in _columns(uid, candidate)}
     if columns and not item.is_rows and not any(item.is_column(column) for column in columns):
-        near = get_close_matches(item.column, sorted(columns), n=1)
-        return "there is no such column" + (f"; did you mean {near[0]!r}?" if near else "")
+        near = did_you_mean(item.column, sorted(columns))
+        return "; ".join(filter(None, ("there is no such column", near)))
     return "nothing of it changed"
 
 
