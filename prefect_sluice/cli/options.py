@@ -81,9 +81,16 @@ wait = click.option(
     metavar="TIME",
     help="How long to wait for another release of it: 90s, 10m, 2h.",
 )
-via = click.option(
+_VIA = click.option(
     "--via",
     type=click.Choice(["auto", "local", "prefect"]),
     default="auto",
     help="Who runs the stages. Auto: Prefect if PREFECT_API_URL is set, else this process.",
 )
+
+
+def of_stages(command: _Command) -> _Command:
+    """Add what each command takes that walks the stages: --wait, --as, --via, --quiet, and what every command takes."""
+    for option in (common, quiet, _VIA, actor, wait):
+        command = option(command)
+    return command

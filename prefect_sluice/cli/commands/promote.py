@@ -35,11 +35,7 @@ from prefect_sluice.cli.console import Console
     help="Promote only what this dashboard (a dbt exposure) reads.",
 )
 @click.option("--plan", is_flag=True, help="Show what it would do, and do nothing.")
-@options.wait
-@options.actor
-@options.via
-@options.quiet
-@options.common
+@options.of_stages
 def promote(
     release: str,
     to: str,

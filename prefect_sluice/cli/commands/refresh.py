@@ -21,11 +21,7 @@ from prefect_sluice.cli.console import Console
     metavar="SELECTOR",
     help="Refresh only what these dbt selectors match, and what reads it.",
 )
-@options.wait
-@options.actor
-@options.via
-@options.quiet
-@options.common
+@options.of_stages
 def refresh(
     environment: str,
     select: tuple[str, ...],

@@ -21,11 +21,7 @@ from prefect_sluice.cli.console import Console
 @click.option(
     "--adopt", is_flag=True, help="Take over what stands under the project's names; a first release only."
 )
-@options.wait
-@options.actor
-@options.via
-@options.quiet
-@options.common
+@options.of_stages
 def release(
     ref: str,
     environment: str,
