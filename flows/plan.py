@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.orchestration.conduct import RunContext, prepared
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
@@ -17,6 +19,13 @@ from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.planning.choices import chosen
 from prefect_sluice.promotions.request import PromoteRequest, RefreshRequest, ReleaseRequest
 from prefect_sluice.tasks.plan import plan as look
+
+_TAKES = {
+    "release": frozenset({"ref", "adopt"}),
+    "promote": frozenset({"ref", "report", "select", "origin"}),
+    "refresh": frozenset({"select"}),
+}
+"""By what is to be done: the fields that say it, beside where to."""
 
 
 @flow(name="plan", flow_run_name=run_name_maker("plan"), task_runner=OWN_HEARTBEAT, persist_result=False)
@@ -49,6 +58,7 @@ def plan(
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
+    given = {"ref": ref, "report": report, "select": select, "origin": origin, "adopt": adopt}
     wanted: ReleaseRequest | PromoteRequest | RefreshRequest
     match way:
         case "release":
@@ -60,7 +70,22 @@ def plan(
             wanted = RefreshRequest(Path(), environment, select, actor=actor)
 
     def looked() -> State[Any]:
+        refuse_what_it_would_ignore(way, given)
         with prepared(wanted, RunContext(folder, connections)) as (workspace, request):
             return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()), workspace)))
 
     return ending(looked)
+
+
+def refuse_what_it_would_ignore(way: str, given: Mapping[str, str | bool]) -> None:
+    """Raise BadInput for fields that are filled in and say nothing of what is to be done: the plan would be of something else."""
+    filled = [name for name, value in given.items() if value]
+    ignored = [name for name in filled if name not in _TAKES[way]]
+    if ignored:
+        others = [other for other, taken in _TAKES.items() if taken.issuperset(filled)]
+        instead = f", or choose way {' or '.join(others)}" if others else ""
+        raise BadInput(
+            f"a plan of a {way} takes no {' and no '.join(ignored)}",
+            "form plan",
+            f"leave that empty{instead}",
+        )

@@ -24,10 +24,11 @@ from prefect.states import Cancelled, Crashed, Scheduled
 from prefect_sluice import pipeline
 from prefect_sluice.cli import main
 from prefect_sluice.domain.digests import digest
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.flows.answer import answer
 from prefect_sluice.flows.controls import controls
-from prefect_sluice.flows.plan import plan
+from prefect_sluice.flows.plan import plan, refuse_what_it_would_ignore
 from prefect_sluice.flows.promote import promote
 from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.planning.choices import asked_for
@@ -418,6 +419,49 @@ def test_a_plan_says_why_of_what_it_is_asked_by_name(project: Path, prefect_serv
         way = "release" if field == "why" else "promote"
         wrong: Any = plan(way, "prod", folder=str(project), return_state=True, **{field: value})
         assert (wrong.name, repr(value) in wrong.message) == ("BadInput", True), wrong.message
+    no: Any = plan("release", "prod", report="sales", folder=str(project), return_state=True)
+    assert (no.name, no.message) == (
+        "BadInput",
+        "form plan: a plan of a release takes no report; leave that empty, or choose way promote",
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "given", "told"),
+    [
+        ("release", {"select": "a"}, "takes no select; leave that empty, or choose way promote or refresh"),
+        ("release", {"report": "a", "origin": "dev"}, "takes no report and no origin; leave that empty, or"),
+        ("promote", {"adopt": True}, "takes no adopt; leave that empty, or choose way release"),
+        (
+            "refresh",
+            {"ref": "main", "origin": "dev"},
+            "takes no ref and no origin; leave that empty, or choose way promote",
+        ),
+        (
+            "refresh",
+            {"ref": "main", "select": "a", "adopt": True},
+            "takes no ref and no adopt; leave that empty",
+        ),
+        (
+            "release",
+            {"origin": "dev", "adopt": True},
+            "takes no origin; leave that empty",
+        ),
+    ],
+)
+def test_a_plan_refuses_what_it_would_ignore(way: str, given: dict[str, str | bool], told: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        refuse_what_it_would_ignore(way, given)
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("way", "given"),
+    [("release", {"ref": "main", "adopt": True, "origin": ""}), ("promote", {"ref": "a", "report": "b", "origin": "c"}),
+     ("refresh", {"select": "a", "ref": "", "adopt": False})],
+)  # fmt: skip
+def test_a_plan_takes_what_says_it(way: str, given: dict[str, str | bool]) -> None:
+    refuse_what_it_would_ignore(way, given)
 
 
 def test_a_dashboard_in_the_form_of_promotions_is_a_part_of_the_release(
