@@ -123,10 +123,10 @@ def _nearest(word: str) -> str:
     """Return the command that was probably meant; "" if none comes near."""
     if word in _OTHER_WORDS:
         return _OTHER_WORDS[word]
-    from prefect_sluice.domain.did_you_mean import near
+    from prefect_sluice.domain.counting import near
 
-    found = near(word, [*COMMANDS, *_OTHER_WORDS])
-    return _OTHER_WORDS.get(found[0], found[0]) if found else ""
+    nearest = near(word, [*COMMANDS, *_OTHER_WORDS])
+    return _OTHER_WORDS.get(nearest[0], nearest[0]) if nearest else ""
 
 
 @click.group(

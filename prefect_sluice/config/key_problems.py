@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from prefect_sluice.domain.did_you_mean import did_you_mean
+from prefect_sluice.domain.counting import did_you_mean
 
 _WORDS: Mapping[str, str] = {
     "bool_parsing": "must be true or false",

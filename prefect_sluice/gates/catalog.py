@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from prefect_sluice import config
 from prefect_sluice.config.key_problems import in_words, unknown_key
-from prefect_sluice.domain.did_you_mean import did_you_mean
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.errors import ConfigInvalid
 from prefect_sluice.gates.base import AUTHORS, VIEWS, Gate, views
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.declarations import Consumer
-from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.planning.impact import title
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from glob import has_magic
 
 from prefect_sluice.config import SourceVersion
-from prefect_sluice.domain.did_you_mean import did_you_mean
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.errors import BadInput, ConfigInvalid
 from prefect_sluice.warehouse.base import quoted
 

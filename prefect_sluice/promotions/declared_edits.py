@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from prefect_sluice.domain.did_you_mean import did_you_mean
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, short_name
 from prefect_sluice.planning.expectations import ExpectedEdit

@@ -117,8 +117,8 @@ def step_in_words(step: NextStep, web: Web) -> str:
 def _part_in_words(part: str | Command, web: Web) -> str:
     if isinstance(part, str):
         return in_words(part, web)
-    found = _form_of(part.words, web)
-    return ", ".join(found) if found is not None else str(part)
+    form_and_page = _form_of(part.words, web)
+    return ", ".join(form_and_page) if form_and_page is not None else str(part)
 
 
 def in_pieces(text: str, web: Web) -> tuple[tuple[str, str], ...]:
@@ -165,8 +165,8 @@ def _form_for_command(text: str, verb_match: re.Match[str], web: Web) -> _Told |
         if not text.startswith("`", end):
             return None
         end += 1
-    found = _form_of(words, web)
-    return _Told(verb_match.start(), end, *found) if found is not None else None
+    form_and_page = _form_of(words, web)
+    return _Told(verb_match.start(), end, *form_and_page) if form_and_page is not None else None
 
 
 def _form_of(words: tuple[str, ...], web: Web) -> tuple[str, str] | None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_sluice.config.policy import Governance
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.declarations import Consumer
-from prefect_sluice.domain.did_you_mean import did_you_mean
 from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import Node

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prefect_sluice.domain.did_you_mean import did_you_mean, near
+from prefect_sluice.domain.counting import did_you_mean, near
 
 KNOWN = ("orders", "order_items", "customers")
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,4 +28,4 @@ def test_what_comes_near_is_proposed(word: str, most: int, text: str) -> None:
 
 def test_names_are_compared_in_one_place() -> None:
     texts = {path.name: path.read_text() for path in (ROOT / "prefect_sluice").rglob("*.py")}
-    assert [name for name, text in texts.items() if "difflib" in text] == ["did_you_mean.py"]
+    assert [name for name, text in texts.items() if "difflib" in text] == ["counting.py"]

@@ -123,7 +123,7 @@ def _tolerance(workspace: Workspace) -> Settings:
 
 
 def _unknown(relation: str, before: Generation, after: Generation) -> Exception:
-    from prefect_sluice.domain.did_you_mean import near
+    from prefect_sluice.domain.counting import near
     from prefect_sluice.domain.errors import BadInput
 
     names = sorted({name.identifier for name in (*before.by_name(), *after.by_name())})

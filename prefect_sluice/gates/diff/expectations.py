@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from prefect_sluice.diff.expected_part import parts
 from prefect_sluice.diff.relation import RelationDiff
-from prefect_sluice.domain.did_you_mean import did_you_mean
+from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.errors import QueryFailed
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.verdict import Finding, Verdict
