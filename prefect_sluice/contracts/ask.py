@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -21,6 +22,7 @@ from prefect_sluice.contracts.promise import (
     SettledCheck,
     Unaskable,
 )
+from prefect_sluice.contracts.weakened import Loss
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import Verdict
@@ -30,6 +32,8 @@ from prefect_sluice.sql.only_computes import Unsafe, only_computes
 from prefect_sluice.warehouse.base import Column
 
 CHILD = "prefect_sluice.contracts.child"
+_COMPARING = timedelta(seconds=60)
+"""A comparison takes milliseconds; with a pattern that backtracks it may not end at all."""
 _Line = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\r\n]*$")]
 _VerdictName = Literal["PASSED", "WARNED", "INCONCLUSIVE", "ERRORED", "FAILED"]
 
@@ -108,6 +112,16 @@ class _Described(_Said):
     document: _Document
 
 
+class _Loss(_Said):
+    where: str
+    what: str
+    sure: bool
+
+
+class _Losses(_Said):
+    losses: list[_Loss]
+
+
 _Shape = TypeVar("_Shape", bound=_Said)
 
 
@@ -162,6 +176,21 @@ class ContractCode:
         if len(wanted) > 1 and answered.in_time:
             return [self.ask([one], shape)[0] for one in wanted]
         return [ContractInvalid(f"the process that loads it gave no answer: {why}") for _ in wanted]
+
+
+def losses_of(before: Json, now: Json, timeout: timedelta = _COMPARING) -> tuple[Loss, ...] | ContractInvalid:
+    """Return what `before` promises and `now` does not (`weakened.losses`), or why that cannot be told. Asked in a child, which
+    can be stopped: the patterns in them are the project's, and one may be matched for ever."""
+    answered = warm(CHILD).ask({"compared": [before, now]}, Rights(timeout=timeout))
+    if answered.error:
+        return ContractInvalid(f"the process that compares them gave no answer: {answered.error}")
+    try:
+        found = _Losses.model_validate(answered.value).losses
+    except ValidationError as error:
+        return ContractInvalid(
+            f"the process that compares them gave no answer that can be read: {_first(error)}"
+        )
+    return tuple(Loss(loss.where, loss.what, loss.sure) for loss in found)
 
 
 def _shaped(value: JsonValue, shape: type[_Shape]) -> _Shape | ContractInvalid:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from prefect_sluice.contracts.describe import describe
 from prefect_sluice.contracts.load import blame, import_from, load_schema, ready
 from prefect_sluice.contracts.promise import ContractInvalid, SettledCheck, Unaskable
 from prefect_sluice.contracts.questions import Questions
+from prefect_sluice.contracts.weakened import losses
 from prefect_sluice.contracts.wording import first_line
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.warehouse.base import Column
@@ -42,7 +44,10 @@ def _any(data: Any) -> Any:
 
 def answer(question: Any) -> Json:
     """Return an answer for each of what is `wanted`, in order: what a contract promises (`describe`), what it asks of a relation
-    (`compile`), or one query of that in more detail (`query`)."""
+    (`compile`), or one query of that in more detail (`query`). `compared` are two promises: what of the first the second does not
+    keep. That imports nothing of a project, but matches the patterns that stand in them."""
+    if "compared" in question:
+        return {"losses": [asdict(loss) for loss in losses(*question["compared"])]}
     missing = ready()
     if missing:
         return {"answers": [{"what": missing, "where": "", "fix": ""} for _ in question["wanted"]]}

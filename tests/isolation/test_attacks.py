@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from prefect_sluice.contracts.ask import ContractCode
+from prefect_sluice.contracts.ask import ContractCode, losses_of
 from prefect_sluice.contracts.promise import ContractInvalid
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import run_command
@@ -329,6 +329,7 @@ def test_a_lie_is_no_answer(lie: str, world: World) -> None:
 
 
 def test_what_does_not_end_is_stopped_and_the_next_is_answered(world: World) -> None:
+    assert "int64" in contract(world, "")  # the time to load the libraries is not what is tried
     marts = world.checkout / "contracts/marts.py"
     marts.write_text("while True:\n    pass\n", "utf-8")
     rights = Rights((world.checkout,), {"PATH": os.defpath}, timeout=timedelta(seconds=2))
@@ -336,6 +337,27 @@ def test_what_does_not_end_is_stopped_and_the_next_is_answered(world: World) -> 
     assert isinstance(said, ContractInvalid)
     assert "stopped after 2 s" in said.what
     assert "int64" in contract(world, "")
+
+
+def test_a_pattern_that_backtracks_for_ever_is_stopped(world: World) -> None:
+    """Promises are compared by matching the patterns that stand in them."""
+    pattern, text = "^(a|a)*$", "a" * 60 + "b"
+    [before, now] = ContractCode(world.checkout, Rights((world.checkout,), {"PATH": os.defpath})).describe(
+        _two_contracts(world, f"{{{text!r}: pa.Column()}}", f"{{{pattern!r}: pa.Column(regex=True)}}")
+    )
+    assert not isinstance(before, ContractInvalid)
+    assert not isinstance(now, ContractInvalid)
+    assert losses_of(before, before) == ()
+    lost = losses_of(before, now, timedelta(seconds=1))
+    assert isinstance(lost, ContractInvalid)
+    assert "stopped after 1 s" in lost.what
+
+
+def _two_contracts(world: World, *columns: str) -> list[str]:
+    lines = [f"C{number} = pa.DataFrameSchema({each})" for number, each in enumerate(columns)]
+    code = "\n".join(["import pandera.ibis as pa", *lines])
+    (world.checkout / "contracts/marts.py").write_text(code, "utf-8")
+    return [f"contracts.marts:C{number}" for number in range(len(columns))]
 
 
 def test_isolation_that_is_required_and_cannot_be_had_runs_nothing(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
+from prefect_sluice.contracts.ask import losses_of
 from prefect_sluice.contracts.find import UnboundContract, bind, find
 from prefect_sluice.contracts.previous import CheckoutContracts, Contract, PreviousContracts
-from prefect_sluice.contracts.weakened import Loss, losses
+from prefect_sluice.contracts.promise import ContractInvalid
+from prefect_sluice.contracts.weakened import Loss
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.declarations import Declarations, NodeDescription
 from prefect_sluice.domain.node import Node, short_name
@@ -198,15 +200,22 @@ def _one(
     elif former.key == now.key:
         return
     elif former.document is None:
-        told = f"whether it promises less than before cannot be told: {former.why}"
-        yield Finding(
-            _ID, "no weaker", Verdict.INCONCLUSIVE, told, (node.unique_id,), location=where,
-            fix="compare by hand, then let it pass once: gates.promises.except in sluice.yml",
-            way_past=WayPast.NAMED,
-        )  # fmt: skip
+        yield _not_told(node, former.why, where)
     elif now.document is not None:
-        for loss in losses(former.document, now.document):
-            yield _weaker(declarations, node.unique_id, loss, where)
+        lost = losses_of(former.document, now.document)
+        if isinstance(lost, ContractInvalid):
+            yield _not_told(node, lost.what, where)
+        else:
+            yield from (_weaker(declarations, node.unique_id, loss, where) for loss in lost)
+
+
+def _not_told(node: Node, why: str, where: str) -> Finding:
+    told = f"whether it promises less than before cannot be told: {why}"
+    return Finding(
+        _ID, "no weaker", Verdict.INCONCLUSIVE, told, (node.unique_id,), location=where,
+        fix="compare by hand, then let it pass once: gates.promises.except in sluice.yml",
+        way_past=WayPast.NAMED,
+    )  # fmt: skip
 
 
 def _weaker(declarations: DeclarationsView, uid: str, loss: Loss, where: str) -> Finding:
