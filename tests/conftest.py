@@ -48,7 +48,9 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ[name]
     config.stash[_HOME] = tempfile.mkdtemp(prefix="sluice-tests-")
     home = Path(config.stash[_HOME])
-    os.environ.update({**QUIET, **_GIT, **_few_certificates(home), "PREFECT_HOME": str(home)})
+    os.environ.update(
+        {**QUIET, **_GIT, **_few_certificates(home), "PREFECT_HOME": str(home), "SLUICE_WARM": "1"}
+    )
     gc.set_threshold(*QUIET_COLLECTOR)
     enable_test_caching()  # dbt's own, of its own tests: the same macro's text is taken apart once in a process
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

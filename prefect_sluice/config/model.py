@@ -69,6 +69,12 @@ class EnvironmentPolicy(Approving):
         default_factory=Refreshing,
         description="What a refresh does that finds a hold, a freeze, a block, or another one at work.",
     )
+    isolation: Literal["off", "preferred", "required"] = Field(
+        default="off",
+        description="Whether dbt runs in a process of its own that is shut in: it reads its checkout and what serves, and "
+        "builds. `preferred`: where this machine cannot isolate it, it runs with the rights of the deployer, and that is told; "
+        "`required`: there nothing is built. `off`: dbt runs in Sluice's own process.",
+    )
 
 
 class Exemption(Section):
@@ -120,6 +126,30 @@ class SourceSettings(Section):
     include: tuple[Annotated[str, AfterValidator(_inside)], ...] = Field(
         default=(),
         description="Paths that git does not track and the project reads (data folders); they are linked into the checkout.",
+    )
+
+
+class BuildSettings(Section):
+    """What the code of a change may do while dbt runs it, beside reading its checkout and what serves, and building."""
+
+    network: bool = Field(
+        default=False,
+        description="Whether it may reach other processes, of this machine and of others: for `httpfs`, `s3://`, databases "
+        "that are attached over the network.",
+    )
+    may_read: tuple[str, ...] = Field(
+        default=(),
+        description="Absolute paths of files and folders that it reads, beside those of `source.include` and of the profile.",
+    )
+    may_write: tuple[str, ...] = Field(
+        default=(),
+        description="Absolute paths of files and folders that it writes to: where hooks and `external` models put files, "
+        "databases that the profile attaches and hooks change. What it does there is not taken back.",
+    )
+    env: tuple[str, ...] = Field(
+        default=(),
+        description="Environment variables that it sees beside those of the profile and those that it reads with `env_var`. By "
+        "these names even secrets are given to it.",
     )
 
 
@@ -247,6 +277,9 @@ class Config(Section):
     vars: dict[str, Any] = Field(default_factory=dict[str, Any], description="dbt variables, as --vars.")
     source: SourceSettings = Field(
         default_factory=SourceSettings, description="What Source takes from the repository."
+    )
+    build: BuildSettings = Field(
+        default_factory=BuildSettings, description="What the code of a change may do while dbt runs it."
     )
     sources: dict[str, SourceVersion] = Field(
         default_factory=dict[str, SourceVersion],

@@ -1,4 +1,5 @@
-"""Which dbt answers behind the port: dbt-core, imported when it is asked for. The only door to `core/`."""
+"""Which dbt answers behind the port: dbt-core, in a process that is shut in or in this one. The only
+door to `core/`."""
 
 from __future__ import annotations
 
@@ -21,9 +22,13 @@ _BRINGS = (
 
 def parse(session: Session) -> DbtProject:
     """Return the parsed project. Raises DbtFailed when it does not parse."""
-    from prefect_sluice.dbt.core.project import CoreProject
+    if session.rights is None:
+        from prefect_sluice.dbt.core.project import CoreProject
 
-    return CoreProject.parsed(session)
+        return CoreProject.parsed(session)
+    from prefect_sluice.dbt.shut_in_project import ShutInProject
+
+    return ShutInProject(session, session.rights)
 
 
 def connector(target: Target, home: Path, variables: Mapping[str, Any]) -> DbtConnector | None:

@@ -12,7 +12,7 @@ from prefect_sluice.dbt.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.project import Project, ProjectFacts
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.declarations import Declarations
-from prefect_sluice.domain.node import Name, Node
+from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.compose import Parts
 
@@ -60,7 +60,7 @@ class DbtProject(Protocol):
         """
         ...
 
-    def add_parents(self, nodes: Mapping[str, Node]) -> None:
+    def add_parents(self, parents: Mapping[str, Iterable[str]]) -> None:
         """Tell dbt the parents that were found in compiled SQL, so that it builds in the right order."""
         ...
 
@@ -99,4 +99,11 @@ class DbtProject(Protocol):
 
     def run_unit_tests(self, tests: Iterable[str]) -> tuple[NodeResult, ...]:
         """Have dbt run unit tests."""
+        ...
+
+    def close(self) -> None:
+        """End all that runs of the project: nothing of it is at work until something is asked of it again. Repeatable.
+
+        Raises DbtFailed where it left something else than files in its own folders.
+        """
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from prefect_sluice.dbt.profile import Target
+from prefect_sluice.isolation.sandbox import Rights
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 
 
@@ -16,7 +17,8 @@ class Session:
     """Where and how dbt runs. `project` is the project's folder in the checkout, `home` where its own files are
     resolved (the folder a user would run dbt in), `work` a folder of ours that keeps the parse state between releases,
     `place` where the candidate is built. `live` is the served one, attached read-only if it exists: the target's, unless another
-    is named. `environ` are the environment variables that the project may read."""
+    is named. `environ` are the environment variables that the project may read. `rights` are what its code is given that
+    runs in a process of its own; None: it runs in this one."""
 
     target: Target
     project: Path
@@ -27,6 +29,7 @@ class Session:
     working_directory: Path | None = None
     live: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
+    rights: Rights | None = None
 
     @property
     def side(self) -> Path:

@@ -177,7 +177,8 @@ class ToolsView:
 
     `memory` and `history` are the gate's own; None where nothing is kept (`sluice lint` in a working tree). `variables` are the
     environment variables that a process which a gate starts may see, `readable` the files and folders outside of the checkout
-    that it may read, since `source.include` names them, `vars` the dbt variables that sluice.yml gives.
+    that it may read, since `source.include` names them, `vars` the dbt variables that sluice.yml gives. `must_isolate`: what
+    this machine cannot isolate is not run.
 
     `earlier` writes a checkout of the release that serves and returns its project's folder (None: nothing serves); `apart` does
     so for this release, in a folder in which a gate may run the project's own code. `unit_tests` has dbt run its unit tests;
@@ -190,6 +191,7 @@ class ToolsView:
     history: History | None = None
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
     readable: tuple[Path, ...] = ()
+    must_isolate: bool = False
     vars: Mapping[str, Json] = field(default_factory=dict[str, Json])
     earlier: Callable[[], Path | None] = _nothing
     apart: Callable[[], Path | None] = _nothing

@@ -60,13 +60,17 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What code of a change is given that answers a question: the files and folders of `read` beside what Python needs, the
-    environment `variables`, so much time (processor time too), and no network. `required`: without isolation it is not run."""
+    """What code of a change is given that answers questions: the files and folders of `read` beside what Python needs, those of
+    `write` beside a folder of its own, the environment `variables`, so much time (processor time too; None: as long as it
+    takes), the `network` or none, files up to `file_size` bytes. `required`: without isolation it is not run."""
 
     read: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    timeout: timedelta = timedelta(minutes=10)
+    write: tuple[Path, ...] = ()
+    timeout: timedelta | None = timedelta(minutes=10)
+    network: bool = False
     required: bool = False
+    file_size: int | None = 100_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import math
 import os
 import resource
 import select
 import signal
 import socket
 import sys
+import threading
 import time
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, NoReturn
@@ -39,18 +42,19 @@ def main(arguments: list[str]) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what has answered
     with socket.socket(fileno=int(descriptor)) as control:
         while True:
-            answer, given, _, _ = socket.recv_fds(control, 1, 1)
+            answer, given, _, _ = socket.recv_fds(control, 1, 2)
             if not answer:
                 return
-            for connection in given:
-                if os.fork() == 0:
-                    control.close()
-                    _supervise(module, socket.socket(fileno=connection))
-                os.close(connection)
+            if os.fork() == 0:
+                control.close()
+                connection, *talk = (socket.socket(fileno=descriptor) for descriptor in given)
+                _supervise(module, connection, talk[0] if talk else None)
+            for descriptor in given:
+                os.close(descriptor)
 
 
-def _supervise(module: Any, connection: socket.socket) -> NoReturn:
-    """Have a child answer one question, and end with it."""
+def _supervise(module: Any, connection: socket.socket, talk: socket.socket | None) -> NoReturn:
+    """Have a child answer one question, or many where there is a connection to talk by, and end with it."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         if kernel.is_linux():
@@ -59,7 +63,7 @@ def _supervise(module: Any, connection: socket.socket) -> NoReturn:
         with connection.makefile("rb") as lines:
             line = lines.readline()
         if line:
-            answer = _Child(module, connection, json.loads(line)).run()
+            answer = _Child(module, connection, talk, json.loads(line)).run()
             with suppress(OSError):  # who asked is gone
                 connection.sendall(json.dumps(answer).encode() + b"\n")
     finally:
@@ -69,8 +73,10 @@ def _supervise(module: Any, connection: socket.socket) -> NoReturn:
 class _Child:
     """A child, and what it says: how far it is shut in, before it runs anything of the change, and then its answer."""
 
-    def __init__(self, module: Any, connection: socket.socket, request: dict[str, Any]) -> None:
-        self._module, self._connection, self._asked = module, connection, request
+    def __init__(
+        self, module: Any, connection: socket.socket, talk: socket.socket | None, request: dict[str, Any]
+    ) -> None:
+        self._module, self._connection, self._talk, self._asked = module, connection, talk, request
         self._code: int | None = None
         self._error, self._in_time = "", True
 
@@ -82,9 +88,11 @@ class _Child:
         answered, answers = os.pipe()
         process = os.fork()
         if process == 0:
-            _answer(self._module, self._asked, tells, answers)
+            _answer(self._module, self._asked, self._talk, tells, answers)
         os.close(tells)
         os.close(answers)
+        if self._talk is not None:
+            self._talk.close()  # so that who talks to the child learns of its end
         answer, left = b"", 0
         try:
             answer = self._listen(process, answered)
@@ -105,7 +113,8 @@ class _Child:
     def _listen(self, process: int, answered: int) -> bytes:
         """Return what it says until it ends, or until there is a reason to end it."""
         answer = bytearray()
-        until = time.monotonic() + self._asked["seconds"]
+        seconds = self._asked["seconds"]
+        until = math.inf if seconds is None else time.monotonic() + seconds
         os.set_blocking(answered, False)
         ending = _ending_of(process)
         watched = [self._connection.fileno(), *([ending] if ending is not None else [])]
@@ -160,12 +169,45 @@ def _piece(descriptor: int) -> bytes | None:
         return None
 
 
-def _answer(module: Any, request: dict[str, Any], tells: int, answers: int) -> NoReturn:
+class Channel:
+    """What a child hears and says in a conversation: lines of JSON."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """`connection` leads to who asks."""
+        self._connection = connection
+        self._writing = threading.Lock()
+        self._asked = 0
+
+    def questions(self) -> Iterator[Any]:
+        """Yield what is asked, until nobody asks any more."""
+        with self._connection.makefile("rb") as lines:
+            for line in lines:
+                self._asked += 1
+                yield json.loads(line)
+
+    def say(self, value: Any) -> None:
+        """Tell something before the answer. From any thread."""
+        self._send({"says": value})
+
+    def answer(self, value: Any) -> None:
+        """Answer the last question."""
+        self._send({"answer": value, "to": self._asked})
+
+    def _send(self, message: Any) -> None:
+        with self._writing:
+            self._connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _answer(
+    module: Any, request: dict[str, Any], talk: socket.socket | None, tells: int, answers: int
+) -> NoReturn:
     """Shut this process in and answer. A sandbox that cannot be set up answers nothing."""
     code = 1
+    kept = (tells, answers, *([talk.fileno()] if talk is not None else []))
     try:
         try:
-            _shut_in(Sandbox.of(request["sandbox"]), tells, answers)
+            protection = _shut_in(Sandbox.of(request["sandbox"]), kept)
+            _write(tells, {"protection": asdict(protection)})
         except BaseException as error:
             _write(tells, {"error": str(error) or type(error).__name__})
             raise
@@ -175,22 +217,31 @@ def _answer(module: Any, request: dict[str, Any], tells: int, answers: int) -> N
         os.environ.clear()
         os.environ.update(request["variables"])
         sys.path[:] = request["path"]
-        _write(answers, module.answer(request["question"]))
+        if talk is None:
+            _write(answers, module.answer(request["question"]))
+        else:
+            _talk(module, Channel(talk), request["question"], protection)
+            _write(answers, None)
         code = 0
     finally:
         os._exit(code)
 
 
-def _shut_in(sandbox: Sandbox, tells: int, answers: int) -> None:
+def _talk(module: Any, channel: Channel, question: Any, protection: Protection) -> None:
+    channel.answer(asdict(protection))
+    module.talk(channel, question)
+
+
+def _shut_in(sandbox: Sandbox, kept: Collection[int]) -> Protection:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     os.setpgid(0, 0)
     if kernel.is_linux():
         kernel.prctl(kernel.PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    _close_all_but(tells, answers)
+    _close_all_but(*kept)
     protection = enter(sandbox)
     if sandbox.required and not protection.is_isolated:
         raise PermissionError(f"isolation is required, and this machine has none: {protection.why}")
-    _write(tells, {"protection": asdict(protection)})
+    return protection
 
 
 def _close_all_but(*kept: int) -> None:

@@ -15,6 +15,7 @@ from prefect_sluice.contracts.find import bound
 from prefect_sluice.dbt import implementation
 from prefect_sluice.dbt.port import DbtProject
 from prefect_sluice.dbt.project import Project
+from prefect_sluice.dbt.rights import of_build
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.digests import Json, digest, digest_bytes, digest_file
 from prefect_sluice.domain.errors import BadInput, DbtFailed
@@ -35,7 +36,8 @@ _CACHE = "facts.3"
 
 @dataclass(frozen=True, slots=True)
 class LoadedProject:
-    """A parsed release for one environment. `folder` is the project in the checkout.
+    """A parsed release for one environment. `folder` is the project in the checkout. Where dbt is shut in, it works in one of
+    its own, the session's, and nobody writes to this one.
 
     `withheld` are the gates that let none of its code run: then no text was compiled that nobody had compiled before.
     """
@@ -45,6 +47,11 @@ class LoadedProject:
     dbt: DbtProject
     project: Project
     withheld: tuple[str, ...] = ()
+
+    @property
+    def working_directory(self) -> Path:
+        """The folder in `folder`'s checkout that stands for the one in which dbt runs."""
+        return Path(os.path.normpath(self.folder / os.path.relpath(self.session.cwd, self.session.project)))
 
 
 def side(workspace: Workspace, environment: Environment) -> CandidatePlace:
@@ -56,7 +63,7 @@ def side(workspace: Workspace, environment: Environment) -> CandidatePlace:
 def checkout(workspace: Workspace, release: Release, *, purpose: str = "build", anew: bool = False) -> Path:
     """Return the repository's folder of a release, written from its bundle; every file is verified by its digest.
 
-    Each `purpose` has a folder of its own: what the project's tests write does not reach what is built.
+    Each `purpose` has a folder of its own: dbt and the project's tests write to theirs, and nobody to the one that is read.
     Raises BundleDamaged. Repeatable: a complete checkout is used again; one that was altered is written anew, and with
     `anew` each one: what code of a change could write to is not looked into.
     """
@@ -164,11 +171,17 @@ def set_aside(workspace: Workspace, release: Release, loaded: LoadedProject) -> 
 
     Return where each is now, by its path from the project. Repeatable.
     """
-    folder = workspace.folder / "checkouts" / f"{release.id[:16]}-build"
+    built = loaded.session.project
+    folder = Path(
+        os.path.normpath(built.joinpath(*[".." for _ in PurePosixPath(release.change.project).parts]))
+    )
     links = _included(workspace, release.change.project)
     moved: dict[str, Path] = {}
     for path in tuple(_strange(folder, _files(workspace, release), links)):
-        inside = path.relative_to(loaded.folder if path.is_relative_to(loaded.folder) else folder)
+        if path.is_symlink():  # it leads to what the code could not read itself
+            path.unlink()
+            continue
+        inside = path.relative_to(built if path.is_relative_to(built) else folder)
         moved[str(inside)] = loaded.session.outputs / inside
         moved[str(inside)].parent.mkdir(parents=True, exist_ok=True)
         shutil.move(path, moved[str(inside)])
@@ -220,6 +233,28 @@ def _load(
     from prefect_sluice.promotions.may_run_code import refusing
 
     folder = checkout(workspace, release) / release.change.project
+    session = _session(workspace, environment, release)
+    dbt = _parsed(workspace, session)
+    catalog = environment.database.catalog
+    known, missing = _known_facts(workspace, dbt)
+    withheld: tuple[str, ...] = ()
+    if missing:
+        # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
+        draft = partial(dbt.read, known, catalog, served)
+        working = _working_directory(workspace, folder, release.change.project)
+        withheld = refusing(workspace, environment, release, folder, working, dbt, draft)
+    found = known if withheld else {**known, **_new_facts(workspace, environment, session, dbt, missing)}
+    project = dbt.read(found, catalog, served)
+    project = replace(project, nodes=bound(folder, project.nodes))
+    _refuse_left_out(workspace, session.cwd, project, dbt)
+    dbt.add_parents({uid: node.parents for uid, node in project.nodes.items()})
+    return LoadedProject(folder, session, dbt, project, withheld)
+
+
+def _session(workspace: Workspace, environment: Environment, release: Release) -> Session:
+    is_shut_in = environment.policy.isolation != "off"
+    top = checkout(workspace, release, purpose="dbt" if is_shut_in else "build")
+    folder = top / release.change.project
     session = Session(
         environment.target,
         folder,
@@ -228,22 +263,19 @@ def _load(
         side(workspace, environment),
         workspace.settings.vars,
         _working_directory(workspace, folder, release.change.project),
-        environ=workspace.environ,
     )
-    dbt = _parsed(workspace, session)
-    catalog = environment.database.catalog
-    known, missing = _known_facts(workspace, dbt)
-    withheld: tuple[str, ...] = ()
-    if missing:
-        # To compile a text is to run its Jinja, with queries of its own: not before it is known that it may.
-        draft = partial(dbt.read, known, catalog, served)
-        withheld = refusing(workspace, environment, release, session, dbt, draft)
-    found = known if withheld else {**known, **_new_facts(workspace, environment, session, dbt, missing)}
-    project = dbt.read(found, catalog, served)
-    project = replace(project, nodes=bound(folder, project.nodes))
-    _refuse_left_out(workspace, session.cwd, project, dbt)
-    dbt.add_parents(project.nodes)
-    return LoadedProject(folder, session, dbt, project, withheld)
+    if not is_shut_in:
+        return replace(session, environ=workspace.environ)
+    rights = of_build(
+        session,
+        workspace.settings.build,
+        top,
+        included=included_files(workspace, release.change.project),
+        profile=workspace.profile.file,
+        environ=workspace.environ,
+        required=environment.policy.isolation == "required",
+    )
+    return replace(session, rights=rights, environ=rights.variables)
 
 
 def _working_directory(workspace: Workspace, folder: Path, project: str) -> Path:

@@ -16,23 +16,25 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from prefect_sluice.dbt.port import DbtProject
     from prefect_sluice.dbt.project import Project
-    from prefect_sluice.dbt.session import Session
 
 
 def refusing(
     workspace: Workspace,
     environment: Environment,
     release: Release,
-    session: Session,
+    folder: Path,
+    working_directory: Path,
     dbt: DbtProject,
     project: Callable[[], Project],
 ) -> tuple[str, ...]:
     """Return the ids of the gates that let nothing of a release run in an environment; none if it may. Repeatable.
 
-    What serves there was let through when it came. `project` needs no fact of a compiled text.
+    What serves there was let through when it came. `folder` is the project in a checkout, `working_directory` where dbt is
+    called there. `project` needs no fact of a compiled text.
     """
     code = dbt.declared()
     if not dbt.facts.has_python and not any(item.runs for item in code.code):
@@ -46,7 +48,7 @@ def refusing(
         environment.name, Cause.RELEASE, release.id, current.number, base, (), (), (), NotesBefore({}, {})
     )
     view = ReleaseView(
-        session.project,
+        folder,
         project().nodes,
         (),
         catalog=warehouse.catalog,
@@ -54,7 +56,7 @@ def refusing(
         environment=environment.name,
         plan=plan,
         change=release.change,
-        working_directory=session.cwd,
+        working_directory=working_directory,
     )
     subject = Subject(view, declarations=DeclarationsView(code))
     policy = workspace.settings.gates

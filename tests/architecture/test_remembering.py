@@ -34,6 +34,7 @@ LEFT = {
     "prefect_sluice/dbt/texts/python_models.py: _distributions": "what is installed",
     "prefect_sluice/dbt/texts/template_reads.py: uses": "pure",
     "prefect_sluice/dbt/texts/template_reads.py: environment": "dbt's reader of templates",
+    "prefect_sluice/dbt/wire_format.py: _adapter": "pure",
     "prefect_sluice/gates/catalog.py: gate_classes": "what is installed",
     "prefect_sluice/gates/lint/project_files.py: dbts_own": "what is installed",
     "prefect_sluice/gates/lint/project_files.py: _versions": "what is installed",

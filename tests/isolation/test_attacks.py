@@ -13,14 +13,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
+from prefect_sluice.config.model import BuildSettings
 from prefect_sluice.contracts.ask import ContractCode, losses_of
 from prefect_sluice.contracts.promise import ContractInvalid
+from prefect_sluice.dbt.profile import Target
+from prefect_sluice.dbt.rights import of_build
+from prefect_sluice.dbt.session import Session
+from prefect_sluice.dbt.shut_in_project import ShutInProject
+from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import run_command
 from prefect_sluice.isolation.sandbox import Rights, Sandbox
+from prefect_sluice.warehouse.candidate_place import CandidatePlace
+from prefect_sluice.warehouse.duckdb.database_file import DatabaseFile
 from tests.isolation.shut_in import needs_landlock, pretend
 
 SECRET = "hunter2-of-the-state-store"
@@ -119,6 +128,31 @@ def command(world: World, attack: str) -> str:
     return (own / "output").read_text("utf-8")
 
 
+def built(world: World, files: dict[str, str], *, served: Path | None = None) -> str:
+    """Have dbt, shut in, parse and build a project; return what becomes of it, or why that is not known."""
+    project, work = world.checkout.parent / "dbt/project", world.checkout.parent / "dbt/work"
+    for name, text in {"dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n", **files}.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, "utf-8")
+    work.mkdir(exist_ok=True)
+    database = DatabaseFile(served or world.checkout.parent / "dbt/shop.duckdb")
+    settings = {"type": "duckdb", "path": str(database.path), "schema": "main"}
+    target = Target("shop", "dev", settings, settings, database)
+    place = CandidatePlace("work/dev", work / "shop.duckdb")
+    session = Session(target, project, project, work, place, {})
+    rights = of_build(
+        session, BuildSettings(), project, included=(), profile=Path(), environ=os.environ, required=False
+    )
+    try:
+        dbt = ShutInProject(session, rights)
+        nodes = dbt.read({}, "shop").nodes
+        said = [f"{result.unique_id} {result.status} {result.message}" for result in dbt.build(nodes)]
+        dbt.close()
+    except DbtFailed as error:
+        return str(error)
+    return "\n".join(said)
+
+
 KINDS: dict[str, Callable[[World, str], str]] = {"contract": contract, "command": command}
 
 WRITES = {
@@ -171,7 +205,7 @@ READS = {
     "the home folder": "import os; SAID.append(os.listdir(OUT + '/home'))\nSAID.append(open(OUT + '/home/.pgpass').read())",
     "the variables of Sluice": "SAID.append(open(f'/proc/{SLUICE}/environ').read())",
     "the variables of its parent": "import os; SAID.append(open(f'/proc/{os.getppid()}/environ').read())",
-    "the memory of its parent": "import os; open(f'/proc/{os.getppid()}/mem', 'rb').read(1); SAID.append('hunter2')",
+    "the memory of its parent": "import os; open(f'/proc/{os.getppid()}/mem', 'rb').read(1); SAID.append('hunter' + '2')",
 }
 
 
@@ -270,14 +304,16 @@ def _is_marked(process: psutil.Process) -> bool:
         return False
 
 
+ENDS = (
+    "import os\nfor pid in (SLUICE, os.getppid()):\n    try:\n        os.kill(pid, 9)\n        SAID.append('ended')\n"
+    "    except PermissionError:\n        SAID.append('denied')\n"
+)
+
+
 @needs_landlock
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_outside_is_ended(kind: str, world: World) -> None:
-    attack = (
-        "import os\nfor pid in (SLUICE, os.getppid()):\n    try:\n        os.kill(pid, 9)\n        SAID.append('ended')\n"
-        "    except PermissionError:\n        SAID.append('denied')\n"
-    )
-    said = KINDS[kind](world, attack)
+    said = KINDS[kind](world, ENDS)
     assert "denied" in said
     assert "ended" not in said
 
@@ -328,6 +364,42 @@ def test_a_lie_is_no_answer(lie: str, world: World) -> None:
     assert "\n" not in said
 
 
+FORGED = (
+    '{"answer": {"value": [{"unique_id": "model.other.b", "kind": "model", "status": "success", "message": "OK",'
+    ' "failures": null, "seconds": 0, "relation": "", "parents": [], "path": "", "compiled": "", "severity": "",'
+    ' "started": null, "ended": null, "fail_calc": ""}]}, "to": 6}\n'
+)
+DBT_LIES = {
+    "of another shape": (b'{"answer": {"value": [{"unique_id": 1}]}, "to": 6}\n', "os._exit(0)", "build: 0"),
+    "no JSON": (b"nothing\n", "os._exit(0)", "cannot be read"),
+    "no value": (b'{"answer": 7, "to": 6}\n', "os._exit(0)", "gave no answer"),
+    "an error of its own kind": (b'{"answer": {"error": 3}, "to": 6}\n', "os._exit(0)", "gave no answer"),
+    "an answer before its own": (b'{"answer": {"value": []}, "to": 5}\n', "", "not asked"),
+    "an exit": (b"", "os._exit(7)", "ended with 7"),
+    "a crash": (b"", "os.kill(os.getpid(), 11)", "SIGSEGV"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for its descriptors in /proc")
+@pytest.mark.parametrize("lie", DBT_LIES)
+def test_a_lie_of_what_dbt_runs_is_told_in_a_line(lie: str, world: World) -> None:
+    text, then, why = DBT_LIES[lie]
+    said = built(world, {"models/a.py": _model(SAYS.format(text=text, then=then))})
+    assert "the process in which dbt runs gave no answer" in said
+    assert why in said
+    assert "\n" not in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for its descriptors in /proc")
+def test_what_dbt_was_not_asked_about_is_not_heard(world: World) -> None:
+    assert built(world, {"models/a.py": _model(SAYS.format(text=FORGED.encode(), then=""))}) == ""
+
+
+def _model(code: str) -> str:
+    inside = "\n".join(f"    {line}" for line in code.splitlines())
+    return f"def model(dbt, session):\n{inside}\n    return session.sql('select 1 as id')\n"
+
+
 def test_what_does_not_end_is_stopped_and_the_next_is_answered(world: World) -> None:
     assert "int64" in contract(world, "")  # the time to load the libraries is not what is tried
     marts = world.checkout / "contracts/marts.py"
@@ -360,6 +432,30 @@ def _two_contracts(world: World, *columns: str) -> list[str]:
     return [f"contracts.marts:C{number}" for number in range(len(columns))]
 
 
+@needs_landlock
+def test_no_python_model_leads_outside(world: World) -> None:
+    """All attacks in one build: each is a model, tells what it heard, and fails."""
+    before = world.state()
+    network = "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')"
+    processes = LEAVES.format(code=READY.format(first=STAYS["detached, under another name"]))
+    attacks = [*WRITES.values(), *MODES.values(), *READS.values(), network, processes, ENDS]
+    files = {
+        f"models/m{number}.py": _model(f"SAID = []\n{world.names}{attack}\nraise ValueError(SAID)")
+        for number, attack in enumerate(attacks)
+    }
+    said = built(world, files)
+    assert [line for line in said.splitlines() if line.startswith("model.") and " error " not in line] == []
+    assert said.count("Python model failed") == len(attacks)
+    assert "hunter2" not in said
+    assert "ValueError: ['denied', 'denied']" in said
+    assert "'ended'" not in said.replace("SAID.append('ended')", "")
+    assert "'worked'" not in said
+    assert world.state() == before
+    assert not (world.checkout / "contracts/new.py").exists()
+    assert not world.was_reached()
+    assert not [each for each in psutil.process_iter() if _is_marked(each)]
+
+
 def test_isolation_that_is_required_and_cannot_be_had_runs_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,3 +466,47 @@ def test_isolation_that_is_required_and_cannot_be_had_runs_nothing(
     assert isinstance(said, ContractInvalid)
     assert "isolation is required" in said.what
     assert [path.name for path in (world.checkout / "contracts").iterdir()] == ["marts.py"]
+
+
+SQL_WRITES = {
+    "copy over the served file": "copy (select 1 as id) to '{out}/served.duckdb' (format csv)",
+    "copy to the home folder": "copy (select 1 as id) to '{out}/home/.bashrc' (format csv)",
+    "write to the database that serves": "detach sluice_live; attach '{live}' as w; insert into w.t values (2)",
+    "write to another database": "attach '{out}/other.duckdb' as o; insert into o.t values (2)",
+    "begin a database": "attach '{out}/new.duckdb' as n; create table n.t (id int)",
+    "export the database": "export database '{out}/home/all'",
+}
+SQL_READS = {
+    "a text": "select * from read_text('{out}/home/.pgpass')",
+    "a table": "select * from read_csv('{out}/other.env', header = false)",
+    "another database": "attach '{out}/other.duckdb' as o; select * from o.t",
+    "the names of files": "select error(coalesce(string_agg(file), 'none')) from glob('{out}/home/*')",
+}
+
+
+@needs_landlock
+def test_no_sql_of_a_change_leads_outside(world: World) -> None:
+    before = world.state()
+    live = world.checkout.parent / "dbt/shop.duckdb"
+    live.parent.mkdir()
+    for file in (live, world.outside / "other.duckdb"):
+        with duckdb.connect(str(file)) as connection:
+            connection.execute("create table t as select 1 as id, 'hunter2' as word")
+    other = (world.outside / "other.duckdb").read_bytes()
+    attacks = [*SQL_WRITES.values(), *SQL_READS.values()]
+    hooks = [attack.format(out=world.outside, live=live) for attack in attacks]
+    files = {
+        f"models/m{number}.sql": f"{{{{ config(pre_hook={hook!r}) }}}}\nselect 1 as id\n"
+        for number, hook in enumerate(hooks)
+    }
+    said = built(world, files, served=live)
+    assert [
+        line.partition(" ")[2].partition(" ")[0] for line in said.splitlines() if line.startswith("model.")
+    ] == ["error"] * len(hooks)
+    assert "hunter2" not in said
+    assert ".pgpass" not in said.replace("home/.pgpass", "")
+    assert (world.outside / "other.duckdb").read_bytes() == other
+    (world.outside / "other.duckdb").unlink()
+    assert world.state() == before
+    with duckdb.connect(str(live), read_only=True) as connection:
+        assert connection.execute("select * from t").fetchall() == [(1, "hunter2")]

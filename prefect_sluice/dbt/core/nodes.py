@@ -139,13 +139,13 @@ def sql_nodes(manifest: Manifest, chosen: Collection[str] | None = None) -> tupl
     )
 
 
-def declare(manifest: Manifest, nodes: Mapping[str, Node]) -> None:
+def declare(manifest: Manifest, parents: Mapping[str, Iterable[str]]) -> None:
     """Tell dbt the parents that were found in compiled SQL, so that it builds in the right order. Repeatable."""
-    for uid, node in nodes.items():
+    for uid, own in parents.items():
         declared = getattr(manifest.nodes[uid].depends_on, "nodes", None)
         if declared is None:
             continue
-        declared.extend(parent for parent in node.parents if parent in nodes and parent not in declared)
+        declared.extend(parent for parent in own if parent in parents and parent not in declared)
 
 
 @dataclass(frozen=True)

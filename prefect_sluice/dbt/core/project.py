@@ -24,7 +24,7 @@ from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.errors import DbtFailed
-from prefect_sluice.domain.node import Name, Node
+from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.compose import Parts
 
@@ -93,9 +93,9 @@ class CoreProject:
         """See DbtProject."""
         return manifest_nodes.read(self.manifest, self.prints, facts, catalog, served, self.chosen)
 
-    def add_parents(self, nodes: Mapping[str, Node]) -> None:
+    def add_parents(self, parents: Mapping[str, Iterable[str]]) -> None:
         """See DbtProject."""
-        manifest_nodes.declare(self.manifest, nodes)
+        manifest_nodes.declare(self.manifest, parents)
 
     def files(self, project: Project, folder: str) -> Parts:
         """See DbtProject."""
@@ -166,6 +166,9 @@ class CoreProject:
         """See DbtProject."""
         chosen = self._selectors(tests)
         return self.commands.run_unit_tests(self.manifest, *chosen) if chosen else ()
+
+    def close(self) -> None:
+        """See DbtProject. Here it has no process of its own, and nothing runs between two questions."""
 
     def _selectors(self, uids: Iterable[str]) -> tuple[str, ...]:
         nodes: list[Any] = [self.manifest.nodes.get(uid) or self.manifest.unit_tests[uid] for uid in uids]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,10 +48,9 @@ def forget_deprecations() -> None:
     dbt counts for the life of its process, which is one command long where people call it. In a process that runs many, the
     sum of one project's would be the warning, and with `warn_error` the failure, of another project.
     """
-    from dbt import deprecations
-
-    deprecations.reset_deprecations()
-    deprecations.buffered_deprecations.clear()
+    counted: Any = importlib.import_module("dbt.deprecations")
+    counted.reset_deprecations()
+    counted.buffered_deprecations.clear()
 
 
 def without_colour(text: str) -> str:

@@ -45,7 +45,7 @@ class Contracts:
         return GateReport(self.id, tuple(finding for findings in found.values() for finding in findings))
 
     def _rights(self, release: ReleaseView, tools: ToolsView) -> Rights:
-        own = Rights((release.root, *tools.readable), tools.variables)
+        own = Rights((release.root, *tools.readable), tools.variables, required=tools.must_isolate)
         return replace(own, timeout=self.settings.timeout) if self.settings.timeout else own
 
 

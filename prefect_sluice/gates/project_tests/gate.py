@@ -99,7 +99,7 @@ class ProjectTests:
             timeout=self._timeout,
             read=(*tools.readable, *(Path(path) for path in self.settings.may_read)),
             network=self.settings.network,
-            required=self.settings.isolation == "required",
+            required=tools.must_isolate or self.settings.isolation == "required",
         )
         return GateReport(_ID, tuple(self._findings(suite.run())))
 

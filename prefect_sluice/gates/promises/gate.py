@@ -137,7 +137,7 @@ def _dbt_weaker(release: ReleaseView, declarations: DeclarationsView) -> Iterato
 
 
 def _of_pandera(release: ReleaseView, declarations: DeclarationsView, tools: ToolsView) -> Iterator[Finding]:
-    rights = Rights(tools.readable, tools.variables)
+    rights = Rights(tools.readable, tools.variables, required=tools.must_isolate)
     repository = release.change.root if release.change else release.project.joinpath
     known = CheckoutContracts(release.project, tools.memory, rights, repository)
     now = known.contracts({uid: node.contract for uid, node in release.nodes.items() if node.contract})

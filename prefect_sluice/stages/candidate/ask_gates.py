@@ -37,7 +37,7 @@ def subject(
     warehouse, touched = workspace.warehouse(environment), _touched(workspace, release, plan)
     view = ReleaseView(
         project=loaded.folder,
-        working_directory=loaded.session.cwd,
+        working_directory=loaded.working_directory,
         nodes=loaded.project.nodes,
         changed=plan.made,
         edited=plan.edited,
@@ -64,6 +64,7 @@ def subject(
         conditions=partial(conditions.proven, workspace, environment, loaded, release),
         variables=_variables(workspace, loaded),
         readable=included_files(workspace, release.change.project),
+        must_isolate=environment.policy.isolation == "required",
         vars=workspace.settings.vars,
     )
     return Subject(view, declarations=declarations, tools=tools)

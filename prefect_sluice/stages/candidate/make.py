@@ -94,6 +94,7 @@ def make(
     built = (*_build(loaded, plan, {result.unique_id for result in taken}, tests.with_build, usual), *taken)
     asked, answered = data_tests.ready(loaded, plan, tests, built)
     results = (*built, *answered)
+    loaded.dbt.close()  # what is looked at from here on, nobody changes any more
     _still_the_same(workspace, environment, loaded, live, plan)
     verify_reused.look_again(workspace, environment, plan, loaded.project.nodes, edits, looked)
     made = _finish(workspace, warehouse, _Built(loaded, live, plan, promotion, planned, results, laid))
@@ -107,7 +108,9 @@ def apart(
 ) -> tuple[NodeResult, ...]:
     """Build a plan in the side database and leave it there: nothing is linked, kept or recorded. Return what dbt said."""
     _lay(warehouse, loaded, live, plan)
-    return _build(loaded, plan, (), (), {})
+    built = _build(loaded, plan, (), (), {})
+    loaded.dbt.close()
+    return built
 
 
 def _tests(workspace: Workspace, loaded: LoadedProject, plan: Plan) -> data_tests.DataTestSplit:

@@ -60,7 +60,7 @@ def test_the_port_from_a_parse_to_the_answers_of_tests(shop: Shop) -> None:
     texts = dbt.compiled(["model.shop.c", "model.shop.outer"])
     assert {uid: len(of_one) for uid, of_one in texts.items()} == {"model.shop.c": 1, "model.shop.outer": 1}
     project = dbt.read({}, "shop")
-    dbt.add_parents(project.nodes)
+    dbt.add_parents({uid: node.parents for uid, node in project.nodes.items()})
     [unique] = [test for test in project.tests.values() if not test.is_unit]
     assert (unique.parents, unique.declared, unique.path) == (
         ("model.shop.a",),
