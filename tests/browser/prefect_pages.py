@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser import pictures
@@ -26,6 +27,7 @@ _PATIENCE_MS = 30_000
 """Milliseconds that a page may take to show what is there."""
 
 _MENU_MS = 3_000
+_LIST_MS, _TURNS = 10_000, 5
 """Milliseconds until an entry of an open menu can be pressed."""
 
 _WHEEL = 10
@@ -88,10 +90,24 @@ def fill(place: Locator, label: str, value: str, *, by_keys: bool = False) -> No
         field.page.keyboard.press("Enter")
         expect(field).to_have_text(value)
     elif field.get_attribute("aria-haspopup") == "listbox":
-        field.click()
-        field.page.get_by_role("option").filter(has_text=value).first.click()
+        _choose(field, value)
     else:
         field.fill(value)
+
+
+def _choose(field: Locator, value: str) -> None:
+    """Choose the line that holds `value` of a field's list. On a slow machine the page may draw the form anew, which closes a
+    list that was just opened: it is opened again, and only the clicks that chose count."""
+    for _ in range(_TURNS):
+        before = len(CLICKS)
+        field.click()
+        try:
+            field.page.get_by_role("option").filter(has_text=value).first.click(timeout=_LIST_MS)
+        except PlaywrightTimeout:
+            del CLICKS[before:]
+        else:
+            return
+    raise AssertionError(f"{value!r} cannot be chosen: the list does not stay open")
 
 
 @dataclass(frozen=True)

@@ -171,6 +171,7 @@ def test_parity_says_all_three(flights: Flights) -> None:
     assert promoted().found["parity"] & UNSURE
 
 
+@pytest.mark.timeout(900)
 def test_anomalies_and_budget_know_what_is_usual(flights: Flights) -> None:
     def night(day: int) -> Answer:
         ASKED.append(f"night {day}")
