@@ -239,7 +239,9 @@ def _sandbox(rights: Rights, own: Path) -> Sandbox:
         processes=_PROCESSES,
         file_size=rights.file_size,
     )
-    read, write = (*readable(), *rights.read), (*DEVICES, own, *rights.write)
+    # Where this package is installed so that it can be edited, it is on no path.
+    ours = Path(__file__).resolve().parents[1]
+    read, write = (*readable(), ours, *rights.read), (*DEVICES, own, *rights.write)
     return Sandbox(read, write, network=rights.network, required=rights.required, limits=limits)
 
 

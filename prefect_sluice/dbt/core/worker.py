@@ -30,7 +30,10 @@ _SMALL = {
     "models/b.sql": "{{ config(materialized='view') }} select {{ 1 }} as id from {{ ref('a') }}\n",
     "models/models.yml": "models: [{name: a, columns: [{name: id, data_tests: [unique, not_null]}]}]\n",
 }
-_LOADED = ("dbt.cli.main", "dbt.adapters.duckdb", "agate", "pandas", "pyarrow", "sqlglot")
+_LOADED = (
+    *("dbt.cli.main", "dbt.adapters.duckdb", "agate", "pandas", "pyarrow", "sqlglot"),
+    *("prefect_sluice.sql.canonical", "prefect_sluice.sql.columns.shape"),
+)
 
 
 def prepare() -> None:
