@@ -18,6 +18,9 @@ _FORM = 1
 """The form of the document. One of a later form is refused, since what it allows is not known here."""
 _NOT_POLICY = frozenset({"target"})
 """Where an environment is, not what may be done there."""
+_CAME_LATER: Mapping[str, Json] = {"isolation": "off"}
+"""Keys that an older Sluice did not know, each with what it did: left out where they say that, so that no policy is another one
+because Sluice is."""
 _LONGEST = 60
 
 
@@ -45,10 +48,12 @@ class ReleaseRules:
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON. Raises ConfigInvalid for a value that JSON has no word for."""
+        own = self.own.model_dump(mode="json", exclude=set(_NOT_POLICY))
+        as_before = {key for key, default in _CAME_LATER.items() if own[key] == default}
         try:
             document = {
                 "environment": self.environment,
-                "policy": self.own.model_dump(mode="json", exclude=set(_NOT_POLICY)),
+                "policy": {key: value for key, value in own.items() if key not in as_before},
                 "gates": {
                     name: gate.model_dump(mode="json", by_alias=True, exclude_defaults=True)
                     for name, gate in sorted(self.gates.items())
