@@ -70,6 +70,8 @@ def test_another_process_that_holds_the_file_is_named(shop: Scene) -> None:
     publication = shop.publication({A: "select 2 as v"})
     with worker("hold", shop.file) as process:
         assert heard(process) == "held"
+        # On a slow machine it is known already what an old file holds, and nobody asks it.
+        os.utime(shop.file)
         for attempt in (
             lambda: shop.warehouse.generation("prod"),
             lambda: shop.warehouse.relations(),
