@@ -27,6 +27,7 @@ from prefect_sluice.runtime.events import NOTICES, Level, Notice
 
 WORKER = "prefect_sluice.dbt.core.worker"
 _ERRORS = {error.__name__: error for error in (errors.DbtFailed, errors.BadInput, errors.ConfigInvalid)}
+_LEVELS = frozenset(level.value for level in Level)
 _OPEN = "code of the change runs with the rights of the deployer, since this machine does not isolate it"
 _PARSED = "partial_parse.msgpack"
 """What dbt keeps of a parse."""
@@ -204,7 +205,7 @@ def _listener(on_node: OnNode | None) -> Callable[[Any], None]:
 
     def hear(message: Any) -> None:
         match message:
-            case {"notice": [str(level), str(text), str(about)]} if level in Level:
+            case {"notice": [str(level), str(text), str(about)]} if level in _LEVELS:
                 NOTICES.tell(Notice(Level(level), text, about))
             case {"node": [str(uid), str(status), float(seconds) | int(seconds), str(text)]} if on_node:
                 on_node(uid, status, seconds, text)

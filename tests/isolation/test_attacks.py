@@ -28,6 +28,7 @@ from prefect_sluice.domain.errors import DbtFailed
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import run_command
 from prefect_sluice.isolation.sandbox import Rights, Sandbox
+from prefect_sluice.runtime.events import NOTICES, Level, Notice
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.database_file import DatabaseFile
 from tests.isolation.shut_in import needs_landlock, pretend
@@ -393,6 +394,16 @@ def test_a_lie_of_what_dbt_runs_is_told_in_a_line(lie: str, world: World) -> Non
 @pytest.mark.skipif(sys.platform != "linux", reason="it looks for its descriptors in /proc")
 def test_what_dbt_was_not_asked_about_is_not_heard(world: World) -> None:
     assert built(world, {"models/a.py": _model(SAYS.format(text=FORGED.encode(), then=""))}) == ""
+
+
+def test_what_dbt_warns_of_is_heard(world: World) -> None:
+    old = "models: [{name: a, columns: [{name: id, data_tests: [{accepted_values: {values: [1]}}]}]}]\n"
+    heard: list[Notice] = []
+    with NOTICES.heard_by(heard.append):
+        said = built(world, {"models/a.sql": "select 1 as id\n", "models/a.yml": old})
+    assert said == "model.shop.a success OK"
+    assert [notice for notice in heard if "MissingArgumentsPropertyInGenericTestDeprecation" in notice.text]
+    assert {notice.level for notice in heard} == {Level.WARNING}
 
 
 def _model(code: str) -> str:
