@@ -48,15 +48,11 @@ class SluiceError(Exception):
         return _revive, (type(self), dict(self.__dict__))
 
 
-@dataclass(eq=False)
-class BadInput(SluiceError):
-    """Something the user gave is not usable: `what` is wrong, `where` it is, `fix` says what to do next, or `step` as a value."""
+class _Advised:
+    """What an error has whose advice is given when it is raised: in words as `fix`, or as the value `step`."""
 
-    exit_code: ClassVar[int] = 2
-    what: str
-    where: str = ""
-    fix: str = ""
-    step: NextStep | None = field(default=None, kw_only=True)
+    fix: str
+    step: NextStep | None
 
     def __post_init__(self) -> None:
         self.fix = self.fix or str(self.step or "")
@@ -65,11 +61,6 @@ class BadInput(SluiceError):
     def next_step(self) -> NextStep | None:
         """What to do next as a value; None where it is known in words alone."""
         return self.step
-
-    @property
-    def problem(self) -> str:
-        """What is wrong, and where."""
-        return f"{self.where}: {self.what}" if self.where else self.what
 
     @property
     def way_out(self) -> str:
@@ -78,35 +69,38 @@ class BadInput(SluiceError):
 
 
 @dataclass(eq=False)
+class BadInput(_Advised, SluiceError):
+    """Something the user gave is not usable: `what` is wrong, `where` it is, `fix` says what to do next, or `step` as a value."""
+
+    exit_code: ClassVar[int] = 2
+    what: str
+    where: str = ""
+    fix: str = ""
+    step: NextStep | None = field(default=None, kw_only=True)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, and where."""
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+@dataclass(eq=False)
 class ConfigInvalid(BadInput):
     """sluice.yml (or the dbt profile) says something that cannot be."""
 
 
 @dataclass(eq=False)
-class Refused(SluiceError):
+class Refused(_Advised, SluiceError):
     """What was asked is understood and not allowed now: `why`, and `fix`, the next command, or `step` as a value."""
 
     why: str
     fix: str = ""
     step: NextStep | None = field(default=None, kw_only=True)
 
-    def __post_init__(self) -> None:
-        self.fix = self.fix or str(self.step or "")
-
-    @property
-    def next_step(self) -> NextStep | None:
-        """What to do next as a value; None where it is known in words alone."""
-        return self.step
-
     @property
     def problem(self) -> str:
         """Why it is not allowed."""
         return self.why
-
-    @property
-    def way_out(self) -> str:
-        """The next command."""
-        return self.fix
 
 
 @dataclass(eq=False)
