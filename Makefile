@@ -47,7 +47,7 @@ test: $(READY) ## all tests; make test ARGS="-k name" for some
 
 pictures: $(READY) ## take the docs' pictures of Prefect anew, by the browser test (needs Chromium)
 	@rm -rf build/screenshots/docs
-	@$(RUN) pytest -n 0 -q tests/browser/test_prefect.py
+	@SLUICE_TEST_PICTURES=1 $(RUN) pytest -n 0 -q tests/browser/test_prefect.py
 	@mkdir -p docs/pictures && rm -f docs/pictures/*.png
 	@cp build/screenshots/docs/*.png docs/pictures/
 	@git status --short docs/pictures

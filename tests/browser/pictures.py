@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ _MARKS = """
 }
 """
 """Marks in colour have no letter in the fonts of many servers, where a picture would show an empty box."""
+
+
+def are_wanted() -> bool:
+    """Say whether pictures are to be taken: each costs the browser's processor as much as a page, and a test looks at none."""
+    return bool(os.environ.get("SLUICE_TEST_PICTURES"))
 
 
 def take(page: Page, name: str) -> None:

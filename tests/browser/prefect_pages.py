@@ -12,8 +12,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
-from playwright.sync_api import Browser, Locator, Page, Request, Route, expect
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
+from playwright.sync_api import Browser, Locator, Page, Request, expect
 from playwright.sync_api import TimeoutError as TooLate
 
 from tests.browser import pictures
@@ -22,13 +21,20 @@ from tests.browser.test_report import SCREENSHOTS
 PATIENCE = 90
 """Seconds that a run may take from one state to the next, on a busy machine."""
 
-
 _PATIENCE_MS = 30_000
 """Milliseconds that a page may take to show what is there."""
 
+_FEW_FRAMES = """
+window.requestAnimationFrame = (draw) => setTimeout(() => draw(performance.now()), 200);
+window.cancelAnimationFrame = clearTimeout;
+"""
+"""The graph of a run is drawn anew sixty times a second, by the processor where there is no other: it keeps one of two busy."""
+
 _MENU_MS = 3_000
-_LIST_MS, _TURNS = 10_000, 5
 """Milliseconds until an entry of an open menu can be pressed."""
+
+_LIST_MS, _TURNS = 10_000, 5
+"""Milliseconds until a line of an open list can be pressed, and how often a list that closed is opened again."""
 
 _WHEEL = 10
 """How often the mouse's wheel is turned until the end of a log is in sight."""
@@ -65,15 +71,13 @@ def until(what: str, found: Callable[[], Any]) -> Any:
 
 
 def opened(browser: Browser) -> Page:
-    """Open a page that asks no other machine for anything."""
-
-    def answer(route: Route) -> None:
-        at_home = urlsplit(route.request.url).hostname in {"127.0.0.1", None}
-        return route.continue_() if at_home else route.abort()
-
-    context = browser.new_context(viewport={"width": 1300, "height": 1100}, color_scheme="light")
-    context.route("**/*", answer)
+    """Open a page. The browser's flags keep it from other machines. A route of Playwright's would, too, but it switches the
+    browser's cache off: each page then loads and compiles all of Prefect's scripts anew."""
+    context = browser.new_context(
+        viewport={"width": 1300, "height": 1100}, color_scheme="light", reduced_motion="reduce"
+    )
     cast(Any, context).expose_function("sluiceClicked", lambda: CLICKS.append(""))
+    context.add_init_script(_FEW_FRAMES)
     context.add_init_script("addEventListener('pointerdown', () => window.sluiceClicked(), true)")
     context.set_default_timeout(_PATIENCE_MS)
     expect.set_options(timeout=_PATIENCE_MS)
@@ -103,7 +107,7 @@ def _choose(field: Locator, value: str) -> None:
         field.click()
         try:
             field.page.get_by_role("option").filter(has_text=value).first.click(timeout=_LIST_MS)
-        except PlaywrightTimeout:
+        except TooLate:
             del CLICKS[before:]
         else:
             return
@@ -131,14 +135,20 @@ class Prefect:
         return answer.raise_for_status().json()
 
     def shot(self, name: str, *, dark: bool = False, whole: bool = False) -> None:
-        """Keep a picture of the page, to be looked at; on demand also one in dark colours, and of more than is seen at once."""
+        """Keep a picture of the page where pictures are asked for; on demand also one in dark colours, and of more than is seen
+        at once."""
+        if pictures.are_wanted():
+            self.keep(name, whole=whole)
+            pictures.take(self.page, name)
+            if dark:
+                self.page.emulate_media(color_scheme="dark")
+                self.keep(f"{name}-dark", whole=whole)
+                self.page.emulate_media(color_scheme="light")
+
+    def keep(self, name: str, *, whole: bool = False) -> None:
+        """Keep a picture of the page, to be looked at."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}.png", full_page=whole, animations="disabled")
-        pictures.take(self.page, name)
-        if dark:
-            self.page.emulate_media(color_scheme="dark")
-            self.page.screenshot(path=SCREENSHOTS / f"prefect-{name}-dark.png", full_page=whole)
-            self.page.emulate_media(color_scheme="light")
 
     def form(self, deployment: str) -> None:
         """Come to the form of a Prefect deployment, by the menu of its row."""
@@ -181,8 +191,9 @@ class Prefect:
         return until("the run is there", lambda: (run := self.newest()) != before and run)
 
     def away(self) -> None:
-        """Look away: the page of a run that goes on is drawn again and again, by the processor that the run needs."""
-        self.page.goto("about:blank")
+        """Look away: the page of a run that goes on is drawn again and again, by the processor that the run needs. Of the same
+        server, since the browser ends the process that has Prefect's scripts where it goes elsewhere."""
+        self.page.goto(f"{self.url}/api/health")
 
     def say_yes(self) -> None:
         """Press the link of that kind at the end of the log of a run that waits, which opens a page of its own."""

@@ -1,6 +1,7 @@
 """A day in Prefect's UI, told by what the eye sees: rejected, released, asked again, approved, promoted, rolled back, skipped.
 
-Each chapter begins where the one before ended, since each run costs ten seconds. Its pictures are in build/screenshots.
+Each chapter begins where the one before ended, since each run costs ten seconds. `make pictures` has it leave pictures
+in build/screenshots.
 """
 
 from __future__ import annotations
@@ -120,9 +121,12 @@ class Story:
 def test_a_day_in_the_prefect_ui(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program = _program()
     story = Story(Shop(tmp_path / "shop"))
-    with _up(story.shop.folder, tmp_path / "home") as told, sync_playwright() as playwright:
+    with (
+        _up(story.shop.folder, tmp_path / "home") as told,
+        closing(client(told["api"])) as api,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        api = client(told["api"])
         prefect = Prefect(told["ui"], opened(browser), told["reports"], api)
         try:
             an_approver_says_no(prefect, story)
@@ -134,11 +138,10 @@ def test_a_day_in_the_prefect_ui(tmp_path: Path, capsys: pytest.CaptureFixture[s
             on_call_lifts_what_the_rollback_placed(prefect)
             who_was_not_there_reads_it_in_the_list(prefect)
         except BaseException:
-            prefect.shot("failed")
+            prefect.keep("failed")
             raise
         finally:
             browser.close()
-            api.close()
 
 
 def an_approver_says_no(prefect: Prefect, story: Story) -> None:

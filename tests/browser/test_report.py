@@ -26,9 +26,10 @@ from tests.reporting.test_no_markup import PAGES as ATTACKED
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# --no-sandbox: CI often runs as root. The rest keeps it from looking for updates and for Google.
+# --no-sandbox: CI often runs as root. The rest keeps it from looking for updates, for Google and for any other machine.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+         "--disable-component-update", "--disable-sync",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # fmt: skip
 PAGES: dict[str, Callable[[], str]] = {
     "refused": lambda: made_page(report(FULL)),
     "waiting": lambda: made_page(report(WAITING)),
