@@ -64,7 +64,7 @@ def insist(file: Path) -> None:
 
 
 def poll(file: Path) -> None:
-    """Read one state after the other, each in a transaction of its own, until the test closes the pipe."""
+    """Read one state after the other, each in a transaction of its own, and tell each new one, until the test closes the pipe."""
     import threading
 
     over = threading.Event()
@@ -76,12 +76,13 @@ def poll(file: Path) -> None:
         try:
             with warehouse.reader() as reader:
                 sql = "select (from a), (from b), (from mart.c), (select max(number) from sluice.generation)"
-                seen.add(" ".join(str(value) for value in reader.query(sql).rows[0]))
+                state = " ".join(str(value) for value in reader.query(sql).rows[0])
+            if state not in seen:
+                seen.add(state)
+                say(state)
         except WarehouseBusy:
             pass
         over.wait(0.02)  # a reader that never lets go would keep the publisher out for good
-    for line in sorted(seen):
-        say(line)
 
 
 def publish(file: Path) -> None:
