@@ -154,6 +154,25 @@ def _request(folder: Path, cause: Cause) -> Request:
             return request_for(cause, folder, "prod", actor="Ada")
 
 
+def ask_and_approve(folder: Path, cause: Cause) -> None:
+    """Do the first half of `go`: ask, and approve what waits then."""
+    work = pipeline.run(_request(folder, cause))
+    assert work.outcome is not None
+    assert work.outcome.status is Status.WAITING, work.outcome
+    assert work.promotion is not None
+    record(Workspace.at(folder), work.promotion, Decision.APPROVE, by="Grace")
+
+
+def approve_release(folder: Path) -> None:
+    """Have a release approved, and nothing of it published."""
+    ask_and_approve(folder, Cause.RELEASE)
+
+
+def approve_promotion(folder: Path) -> None:
+    """The same with a promotion."""
+    ask_and_approve(folder, Cause.PROMOTION)
+
+
 def go(folder: Path, cause: Cause, fault: str = "") -> None:
     """Do the whole of it in this process: ask, approve if it waits, ask again. Exits 1 when refused.
 

@@ -85,7 +85,7 @@ def test_killed_there_and_run_again(
     and leaves no journal beside the warehouse: a plain copy of the file has everything."""
     folder = tmp_path / "shop"
     undisturbed = before.undisturbed(cause)
-    shutil.copytree(before.folder(cause), folder, symlinks=True)
+    shutil.copytree(before.near(cause, point), folder, symlinks=True)
     old = serves(folder)
     assert nursery.go(folder, cause, point) == -signal.SIGKILL
     assert serves(folder) in (old, undisturbed["serves"])
@@ -99,9 +99,9 @@ def test_a_journal_that_a_reader_keeps_is_left_to_the_next_command(
     nursery: Nursery, before: Before, tmp_path: Path
 ) -> None:
     """The rerun ends all the same; the one after it finds nothing to do, and writes the journal into the file."""
-    folder = tmp_path / "shop"
-    shutil.copytree(before.folder(Cause.RELEASE), folder, symlinks=True)
-    assert nursery.go(folder, Cause.RELEASE, FaultPoint.DEPLOY_COMMITTED) == -signal.SIGKILL
+    folder, point = tmp_path / "shop", FaultPoint.DEPLOY_COMMITTED
+    shutil.copytree(before.near(Cause.RELEASE, point), folder, symlinks=True)
+    assert nursery.go(folder, Cause.RELEASE, point) == -signal.SIGKILL
     journal = folder / "shop.duckdb.wal"
     with duckdb.connect(str(folder / "shop.duckdb"), read_only=True):
         assert nursery.go(folder, Cause.RELEASE) == 0
@@ -175,7 +175,7 @@ def test_who_slept_past_the_lease_writes_nothing(
     point: FaultPoint,
 ) -> None:
     """A real process, stopped (SIGSTOP) until its lease ran out and another did its work: woken, it changes nothing more."""
-    folder, pid = asleep(dormitory, before.folder(cause), tmp_path, cause, point)
+    folder, pid = asleep(dormitory, before.near(cause, point), tmp_path, cause, point)
     try:
         lease_runs_out(folder)
         assert nursery.go(folder, cause) == 0

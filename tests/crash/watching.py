@@ -108,6 +108,25 @@ def twin(nursery: Nursery) -> Generator[Nursery]:
             yield Nursery(writes, reads)
 
 
+AFTER_APPROVAL = frozenset(
+    {
+        FaultPoint.APPROVE_USED,
+        FaultPoint.DEPLOY_INTENT,
+        FaultPoint.DEPLOY_RELATIONS,
+        FaultPoint.DEPLOY_VIEWS,
+        FaultPoint.DEPLOY_COMMITTED,
+        FaultPoint.DEPLOY_FLIPPED,
+        FaultPoint.DEPLOY_RECORDED,
+        FaultPoint.MONITOR_JUDGED,
+        FaultPoint.MONITOR_CLOSED,
+    }
+)
+"""Points that a command which waits for an approval passes only once it has one."""
+
+APPROVED = {Cause.RELEASE: "approve_release", Cause.PROMOTION: "approve_promotion"}
+"""The ways in that wait for an approval, and the scene that gets it."""
+
+
 class Before:
     """For each way in, a repository just before the command that will be killed, and what that ends in when nothing is."""
 
@@ -122,6 +141,19 @@ class Before:
         if not folder.exists():
             shutil.copytree(self._released, folder, symlinks=True)
             self._prepare(cause, folder)
+        return folder
+
+    def near(self, cause: Cause, point: FaultPoint) -> Path:
+        """Return the repository just before the command that passes the point; it is not to be changed.
+
+        Where that waits for an approval, this is the second one: what leads there was done once for all points behind it.
+        """
+        if cause not in APPROVED or point not in AFTER_APPROVAL:
+            return self.folder(cause)
+        folder = self._base / f"{cause.value}-approved" / "shop"
+        if not folder.exists():
+            shutil.copytree(self.folder(cause), folder, symlinks=True)
+            self._nursery.scene(APPROVED[cause], folder)
         return folder
 
     def _prepare(self, cause: Cause, folder: Path) -> None:
