@@ -70,6 +70,7 @@ def warm(write: Callable[[Path], object]) -> None:
         if not found.name.startswith(_NEVER):
             importlib.import_module(found.name)
     _use_dbt(write)
+    _use_what_gates_and_pages_need()
     # DuckDB, numpy and Arrow start threads of their own as they are imported; no child uses what these work for.
     assert threading.active_count() == 1, "what forks has no threads"
     gc.collect()
@@ -106,6 +107,19 @@ def _use_dbt(write: Callable[[Path], object]) -> None:
         assert answer.exception is None, answer.exception
     for macro in found.result.macros.values():
         uses(macro.macro_sql)
+
+
+def _use_what_gates_and_pages_need() -> None:
+    """Have the report's templates compiled, and SQL and secrets looked at: what these import, they import as they are used."""
+    from prefect_sluice.gates.secrets.detector import SecretRules, find_secrets
+    from prefect_sluice.reporting.report.html import _templates  # pyright: ignore[reportPrivateUsage]
+    from prefect_sluice.sql.tokens import lexemes
+
+    pages = Path(prefect_sluice.__path__[0]) / "reporting" / "report" / "templates"
+    for page in pages.glob("*.html"):
+        _templates().get_template(page.name)
+    assert lexemes("select 1", "duckdb")
+    assert not find_secrets({"a.sql": "select 1 as id"}, SecretRules())["a.sql"]
 
 
 def let_go() -> None:
