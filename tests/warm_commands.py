@@ -1,4 +1,4 @@
-"""`sluice` and plain `dbt` as processes of their own, forked from one that has imported everything: none pays for imports.
+"""`sluice`, plain `dbt` and flow runs as processes of their own, forked from one that has imported everything.
 
 As this module is run, it is that process: it forks a child for each line of JSON, and answers with its number and exit code.
 `Commands` is the test's side of it.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from tests.warm import end_with, let_go, python_path, warm
+from tests.warm_flow_runs import serve
 
 _PROJECT = {
     "dbt_project.yml": "name: warm\nprofile: warm\nversion: '1.0'\n",
@@ -27,6 +31,7 @@ _PROJECT = {
     "models/a.sql": "select {{ 1 }} as id\n",
     "models/a.yml": "models: [{name: a, columns: [{name: id, data_tests: [unique]}]}]\n",
 }
+_ASKER = Path(__file__).with_name("warm_flow_run.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +59,41 @@ class Commands:
         """Run plain dbt in a folder."""
         return self._run("dbt", words, folder, {})
 
+    @contextmanager
+    def flow_runs(self, environ: Mapping[str, str]) -> Generator[str]:
+        """Give the command of flow runs for a worker that has these variables. What runs them goes on until the block's end."""
+        place = self.scratch / f"runs-{next(self.numbers)}"
+        pid = self._ask("flow runs", (place,), self.scratch, environ, said=f"{place.name}-")
+        try:
+            yield shlex.join((sys.executable, "-I", "-S", str(_ASKER), str(place)))
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
     def _run(
         self, program: str, words: tuple[str | Path, ...], folder: Path, environ: Mapping[str, str]
     ) -> Ran:
-        out, err = self.scratch / "out", self.scratch / "err"
+        code = self._ask(program, words, folder, {**os.environ, **environ})
+        return Ran(code, (self.scratch / "out").read_text("utf-8"), (self.scratch / "err").read_text("utf-8"))
+
+    def _ask(
+        self,
+        program: str,
+        words: tuple[str | Path, ...],
+        folder: Path,
+        environ: Mapping[str, str],
+        said: str = "",
+    ) -> int:
+        """Have a child do it, and return what the process that forks answers. `said` begins the names of the files of what the
+        child says."""
         number = next(self.numbers)
         asked = {
             "number": number,
             "program": program,
             "words": [str(word) for word in words],
             "folder": str(folder),
-            "environ": {**os.environ, **environ},
-            "out": str(out),
-            "err": str(err),
+            "environ": dict(environ),
+            "out": str(self.scratch / f"{said}out"),
+            "err": str(self.scratch / f"{said}err"),
         }
         assert self.process.stdin is not None
         assert self.process.stdout is not None
@@ -75,7 +102,7 @@ class Commands:
         code, answered = 0, -1
         while answered != number:  # a test that ran out of time did not wait for its answer
             answered, code = map(int, self.process.stdout.readline().split())
-        return Ran(code, out.read_text("utf-8"), err.read_text("utf-8"))
+        return code
 
 
 @contextmanager
@@ -99,8 +126,8 @@ def write(folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def _child(asked: dict[str, Any], parent: int) -> NoReturn:
-    """Do what a line asks, with the command's streams, folder and variables, and end with its exit code."""
+def _take_place(asked: dict[str, Any], parent: int) -> None:
+    """Take the streams, folder and variables that a line asks for."""
     end_with(parent)
     os.environ.clear()
     os.environ.update(asked["environ"])
@@ -113,6 +140,11 @@ def _child(asked: dict[str, Any], parent: int) -> NoReturn:
         opened = os.open(place, flags, 0o600)
         os.dup2(opened, stream)
         os.close(opened)
+
+
+def _child(asked: dict[str, Any], parent: int) -> NoReturn:
+    """Do what a line asks, and end with its exit code."""
+    _take_place(asked, parent)
     try:
         code = _done(asked["program"], asked["words"])
     except BaseException:
@@ -147,11 +179,28 @@ def _serve() -> None:
     itself = os.getpid()
     for line in sys.stdin:
         asked = json.loads(line)
+        answer = _lasting(asked, itself) if asked["program"] == "flow runs" else _ended(asked, itself)
+        print(asked["number"], answer, flush=True)
+
+
+def _ended(asked: dict[str, Any], itself: int) -> int:
+    """Have a child do it to its end, and return its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        _child(asked, itself)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _lasting(asked: dict[str, Any], itself: int) -> int:
+    """Have a child run flows, and return its pid. Who asks it before it has imported everything waits."""
+    with socket.socket(socket.AF_UNIX) as listens:
+        listens.bind(asked["words"][0])
+        listens.listen()
         pid = os.fork()
         if pid == 0:
-            _child(asked, itself)
-        _, status = os.waitpid(pid, 0)
-        print(asked["number"], os.waitstatus_to_exitcode(status), flush=True)
+            _take_place(asked, itself)
+            serve(listens)
+    return pid
 
 
 if __name__ == "__main__":

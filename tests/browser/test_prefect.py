@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
+import psutil
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -28,6 +30,7 @@ from tests.browser.shop import CUSTOMERS, SALES, SETTINGS, Shop
 from tests.browser.test_report import FLAGS, NAMES
 from tests.policies import put_in_force
 from tests.prefect_api import client
+from tests.warm_commands import Commands
 
 pytestmark = [
     pytest.mark.browser,
@@ -77,6 +80,19 @@ def _up(folder: Path, home: Path) -> Generator[dict[str, str]]:
             process.wait(60)
 
 
+@contextmanager
+def _warm_runs(commands: Commands, told: dict[str, str], api: httpx.Client) -> Generator[None]:
+    """Have the worker of `sluice up` start flow runs that have imported everything. How they start by themselves is seen in
+    `tests/local_server/test_up.py`."""
+    [worker] = [one for one in psutil.Process().children(recursive=True) if "worker" in one.cmdline()]
+    with commands.flow_runs(worker.environ()) as command:
+        for name in told["deployments"]:
+            found = api.get(f"/deployments/name/{name}").raise_for_status().json()["id"]
+            changed = {"job_variables": {"command": command}}
+            api.patch(f"/deployments/{found}", json=changed).raise_for_status()
+        yield
+
+
 def _served(shop: Shop, table: str) -> list[tuple[Any, ...]]:
     def rows() -> Any:
         with suppress(duckdb.IOException):  # somebody else has the file just now
@@ -118,12 +134,15 @@ class Story:
         return _served(self.shop, "customers")
 
 
-def test_a_day_in_the_prefect_ui(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_day_in_the_prefect_ui(
+    tmp_path: Path, warm_commands: Commands, capsys: pytest.CaptureFixture[str]
+) -> None:
     program = _program()
     story = Story(Shop(tmp_path / "shop"))
     with (
         _up(story.shop.folder, tmp_path / "home") as told,
         closing(client(told["api"])) as api,
+        _warm_runs(warm_commands, told, api),
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
