@@ -29,6 +29,7 @@ from prefect_sluice.orchestration.dead_runs import reap
 from prefect_sluice.runtime.faults import SLEEP, VARIABLE, FaultPoint
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
+from tests.warm_commands import Commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
 
@@ -83,22 +84,30 @@ class Team:
 
 
 @pytest.fixture(scope="module")
-def team(prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Generator[Team]:
+def team(
+    prefect_server: str, tmp_path_factory: pytest.TempPathFactory, warm_commands: Commands
+) -> Generator[Team]:
     """A worker of a process pool, in a process of its own, and the Prefect deployment that it serves."""
     from prefect.types.entrypoint import EntrypointType
 
     from prefect_sluice.flows.release import release
 
     home = tmp_path_factory.mktemp("worker")
-    with get_client(sync_client=True) as client:
+    environ = {**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    with get_client(sync_client=True) as client, warm_commands.flow_runs(environ) as command:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"), overwrite=True)
-        made = release.to_deployment(POOL, entrypoint_type=EntrypointType.MODULE_PATH, work_pool_name=POOL)
+        made = release.to_deployment(
+            POOL,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+            work_pool_name=POOL,
+            job_variables={"command": command},
+        )
         deployment = cast(UUID, cast(Any, made).apply())
         with (home / "log").open("w") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL],
                 cwd=home,
-                env={**os.environ, "PREFECT_API_URL": prefect_server, "PREFECT_WORKER_QUERY_SECONDS": "1"},
+                env=environ,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

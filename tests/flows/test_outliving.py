@@ -18,6 +18,7 @@ from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.deployed import Deployed
 from tests.flows.processes import Site, until
 from tests.repository import repository
+from tests.warm_commands import Commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("prefect")]
 
@@ -30,28 +31,29 @@ FILES = {
 }
 
 
-def scheduled(folder: Path) -> Deployed:
-    """Create a pool, a deployment as `sluice up` makes it, and a run."""
+def scheduled(folder: Path, command: str) -> Deployed:
+    """Create a pool, a deployment as `sluice up` makes it, but for the command of its runs, and a run."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(WorkPoolCreate(name="sluice", type="process"))
         deployment = client.create_deployment(
             client.create_flow(release), "release", work_pool_name="sluice",
             entrypoint="prefect_sluice.flows.release.release", pull_steps=[], path=str(folder),
+            job_variables={"command": command},
         )  # fmt: skip
         asked = {"environment": "prod", "folder": str(folder), "actor": "Ada"}
         return Deployed(client.create_flow_run_from_deployment(deployment, parameters=asked).id)
 
 
-def test_a_waiting_run_outlives_the_server_and_the_worker(tmp_path: Path) -> None:
+def test_a_waiting_run_outlives_the_server_and_the_worker(tmp_path: Path, warm_commands: Commands) -> None:
     """Killed while it waits, both, and answered when others are there: it goes on in a new process."""
     folder = repository(tmp_path / "shop", FILES)
     pipeline.run(ReleaseRequest(folder, "prod", actor="Ada"))
     (tmp_path / "home").mkdir()
     site = Site.at(tmp_path / "home")
     here = cast(dict[Any, Any], {PREFECT_API_URL: site.url, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False})
-    with temporary_settings(here):
+    with temporary_settings(here), warm_commands.flow_runs(site.environ) as command:
         with site.server():
-            run = scheduled(folder)
+            run = scheduled(folder, command)
             with site.worker("sluice"):
                 until(lambda: run.name == "Suspended", 120, "it waits")
         assert len(Workspace.at(folder).store.questions()) == 1
