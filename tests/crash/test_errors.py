@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,8 @@ class Walk:
     """One way in, struck at its points in order: in one folder for as long as its work is not done."""
 
     nursery: Nursery
-    before: Path
+    before: Callable[[FaultPoint], Path]
+    """The repository just before the command that passes a point."""
     command: Cause | str
     look: Callable[[Path], Any]
     end: Callable[[Path], Any]
@@ -46,7 +48,7 @@ class Walk:
         rest, turn = list(points), 0
         while rest:
             folder = base / str(turn) / "shop"
-            shutil.copytree(self.before, folder, symlinks=True)
+            shutil.copytree(self.before(rest[0]), folder, symlinks=True)
             struck = self._struck(folder, rest)
             assert struck, f"{rest[0]} is never reached, not even in a fresh folder"
             rest = [point for point in rest if point not in struck]
@@ -122,7 +124,7 @@ def test_an_error_at_each_point_and_then_again(
     """Whatever fails where: readers see old or new, and the same command, run again, ends as if nothing had been."""
     done = before.undisturbed(cause)
     looks = (serves(before.folder(cause)), done["serves"])
-    walk = Walk(nursery, before.folder(cause), cause, serves, end, done, looks)
+    walk = Walk(nursery, partial(before.near, cause), cause, serves, end, done, looks)
     assert walk.through(of(cause), tmp_path) == DONE_BEFORE[cause]
 
 
@@ -134,7 +136,7 @@ def test_an_error_at_each_point_of_a_collection(
     tmp_path: Path,
 ) -> None:
     looks = (undisturbed["reads"],)
-    walk = Walk(nursery, full, "collect", test_collect.reads, test_collect.end, undisturbed, looks)
+    walk = Walk(nursery, lambda _: full, "collect", test_collect.reads, test_collect.end, undisturbed, looks)
     assert walk.through(test_collect.POINTS, tmp_path) == []
 
 
@@ -154,5 +156,5 @@ def test_an_error_at_each_point_of_moving(ways: Ways, tmp_path: Path, way: str) 
         return test_moving.ended(folder, way)
 
     command = test_moving.command(way)
-    walk = Walk(ways.nursery, ways.before(way), command, public, ended, undisturbed, looks)
+    walk = Walk(ways.nursery, lambda _: ways.before(way), command, public, ended, undisturbed, looks)
     assert walk.through(MOVES[way], tmp_path) == []

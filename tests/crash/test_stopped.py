@@ -39,9 +39,9 @@ def test_cancelled_there_and_run_again(
 ) -> None:
     """Readers see old or new, the lease is given back at once, and the next run ends as if nothing had happened."""
     undisturbed = before.undisturbed(Cause.RELEASE)
-    old = serves(before.folder(Cause.RELEASE))
     folder = tmp_path / "shop"
-    shutil.copytree(before.folder(Cause.RELEASE), folder, symlinks=True)
+    shutil.copytree(before.near(Cause.RELEASE, point), folder, symlinks=True)
+    old = serves(folder)
     pid = dormitory.put_to_sleep(folder, Cause.RELEASE, point)
     os.kill(pid, signal.SIGTERM)
     os.kill(pid, signal.SIGCONT)
