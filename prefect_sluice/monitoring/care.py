@@ -82,13 +82,13 @@ def _served(workspace: Workspace, environment: Environment) -> tuple[str, str]:
             return f"{environment.name}: nothing is served yet", ""
         gone = f"{environment.name} served generation {max(recorded)}, and its warehouse file is gone"
         return f"{environment.name}: the warehouse file is gone", gone
-    warehouse = workspace.warehouse(environment)
-    served = warehouse.generation(environment.name)
-    if not served.number:
-        return f"{environment.name}: nothing is served yet", ""
-    findings = look_again(warehouse, served).findings
-    if reread.is_due(workspace, environment):
-        findings = (*findings, *reread.reread(workspace, environment, STAGE, served.pointers))
+    with workspace.warehouse(environment).reader() as reader:
+        served = reader.generation(environment.name)
+        if not served.number:
+            return f"{environment.name}: nothing is served yet", ""
+        findings = look_again(reader, served).findings
+        if reread.is_due(workspace, environment):
+            findings = (*findings, *reread.reread(workspace, environment, STAGE, served.pointers, reader))
     bad = [finding for finding in findings if finding.verdict is not Verdict.PASSED]
     head = f"{environment.name}: generation {served.number}, {count(len(served.relations), 'relation')}"
     if not bad:

@@ -22,8 +22,9 @@ from prefect_sluice.planning.source_policy import (
 )
 from prefect_sluice.sql.write_targets import Targets
 from prefect_sluice.warehouse import row_digest
-from prefect_sluice.warehouse.base import Reader, ServedRelation, Stub
+from prefect_sluice.warehouse.base import Reader, Stub
 from prefect_sluice.warehouse.engines import functions
+from prefect_sluice.warehouse.served import ServedRelation
 
 _UNKNOWN = "unknown since generation"
 """How the version of what nobody can look at begins."""

@@ -42,7 +42,7 @@ def observe(
     is_there = environment.database.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:
-        stamp = warehouse.stamp() if is_there else ""
+        stamp = reader.stamp() if reader else ""
         tables = {str(item.name.folded) for item in relations if not item.is_view}
         # A view may read a file or another database: the stamp does not speak of those.
         keys = {

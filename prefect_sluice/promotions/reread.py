@@ -14,6 +14,7 @@ from prefect_sluice.gates.diff.comparison import expect_name
 from prefect_sluice.runtime import process
 from prefect_sluice.warehouse.base import quoted
 from prefect_sluice.warehouse.content import RereadRelation
+from prefect_sluice.warehouse.served import Rereads
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 EACH = timedelta(hours=1)
@@ -29,18 +30,18 @@ def is_due(workspace: Workspace, environment: Environment) -> bool:
 
 
 def reread(
-    workspace: Workspace, environment: Environment, gate: str, pointers: Iterable[Pointer]
+    workspace: Workspace, environment: Environment, gate: str, pointers: Iterable[Pointer], reader: Rereads
 ) -> tuple[Finding, ...]:
     """Read relations again for as long as `warehouse.reread` says, from where the last turn ended; return what was found.
 
-    Nothing where there is nothing to read. Records where it ended, and nothing else. Raises WarehouseBusy.
+    Nothing where there is nothing to read. Records where it ended, and nothing else.
     """
     within = workspace.settings.warehouse.reread
     names = {pointer.address: pointer for pointer in pointers if not pointer.is_old_name}
     if not within or not names:
         return ()
     last = _last(workspace, environment)
-    found = workspace.warehouse(environment).reread(turn(names, last["after"] if last else ""), within=within)
+    found = reader.reread(turn(names, last["after"] if last else ""), within=within)
     with workspace.store.transaction() as transaction:
         entry = {"after": str(found[-1].address) if found else "", "at": process.now().isoformat()}
         transaction.put_cached(_KIND, environment.name, entry)

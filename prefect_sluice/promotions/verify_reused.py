@@ -17,7 +17,7 @@ from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.promotions import declared_edits
 from prefect_sluice.promotions.reread import mended
 from prefect_sluice.promotions.work import tell
-from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.warehouse.base import Publication, Warehouse
 from prefect_sluice.warehouse.content import RelationContent, RereadRelation
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -90,17 +90,8 @@ def verify_reused(
     wanted = {**reads, **{address: item.pointer for address, item in declared.items()}}
     if not wanted:
         return ReuseCheck(empty=declared_edits.empty(plan, meant, {}, ()))
-    with warehouse.reader():  # keeps writers out while the stamp is taken and the rows are read
-        stamp = warehouse.stamp()
-        known = _verified_addresses(workspace, environment, stamp)
-        doubtful = sorted(wanted.keys() - known, key=str)
-        if doubtful:
-            tell(f"reading again {count(len(doubtful), 'relation that is', 'relations that are')} built on")
-        found = warehouse.reread(doubtful)
+    found = _read_again(workspace, environment, warehouse, wanted)
     _refuse_edited(found, wanted, declared, declared_edits.describe_unknown_edits(plan, meant))
-    fresh = {item.address for item in found if item.holds}
-    if fresh:
-        _remember(workspace, environment, stamp, known | fresh)
     # Of what a commit speaks of beside what is read: what is gone from an older generation is nothing to build on.
     others = tuple(
         DoubtfulRelation(
@@ -111,6 +102,25 @@ def verify_reused(
     )
     told = [item.found.address for item in others]
     return ReuseCheck(others, declared_edits.empty(plan, meant, declared, told))
+
+
+def _read_again(
+    workspace: Workspace, environment: Environment, warehouse: Warehouse, wanted: Collection[Name]
+) -> tuple[RereadRelation, ...]:
+    """Read what is not known to hold what was published, and remember what does."""
+    if _verified_addresses(workspace, environment, warehouse.stamp()).issuperset(wanted):
+        return ()  # nobody wrote since they were read
+    with warehouse.reader() as reader:
+        stamp = reader.stamp()  # that of the rows that are read here
+        known = _verified_addresses(workspace, environment, stamp)
+        doubtful = sorted(set(wanted) - known, key=str)
+        if doubtful:
+            tell(f"reading again {count(len(doubtful), 'relation that is', 'relations that are')} built on")
+        found = reader.reread(doubtful)
+    fresh = {item.address for item in found if item.holds}
+    if fresh:
+        _remember(workspace, environment, stamp, known | fresh)
+    return found
 
 
 def look_again(

@@ -20,7 +20,8 @@ from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate.without_failed import held_back
 from prefect_sluice.stages.candidate.without_failed import held_line as partly
-from prefect_sluice.warehouse.base import Reader, Warehouse
+from prefect_sluice.warehouse.base import Reader, ServedReader
+from prefect_sluice.warehouse.served import Served
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 STAGE = "monitor"
@@ -37,9 +38,10 @@ def monitor(work: Work) -> Work:
     if generation is None:
         raise OutOfOrder()
     tell("reading what is served")
-    report = _look(workspace.warehouse(place), place.name, generation, promotion.base)
-    old = _reused(workspace.warehouse(place), generation, promotion.base)
-    report = replace(report, findings=(*report.findings, *reread(workspace, place, STAGE, old)))
+    with workspace.warehouse(place).reader() as reader:
+        report = _look(reader, place.name, generation, promotion.base)
+        old = _reused(reader, generation, promotion.base)
+        report = replace(report, findings=(*report.findings, *reread(workspace, place, STAGE, old, reader)))
     keep_reports(workspace, promotion, STAGE, (report,))
     reach(FaultPoint.MONITOR_JUDGED)
     told = replace(work, reports=(*work.reports, report))
@@ -83,8 +85,8 @@ def _following(workspace: Workspace, environment: Environment, promotion: Promot
     return NextStep.of(forward_to if further else Command.of("status", "--env", environment.name))
 
 
-def _look(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> GateReport:
-    served = warehouse.generation(environment)
+def _look(reader: ServedReader, environment: str, expected: Generation, base: int) -> GateReport:
+    served = reader.generation(environment)
     same = served.number == expected.number
     told = (
         f"generation {served.number} is served"
@@ -102,10 +104,9 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
         )
     ]
     if expected.pointers:
-        taken = warehouse.displaced(environment) if same else ()
-        doubtful = _doubtful(warehouse, environment, expected, base)
-        with warehouse.reader() as reader:
-            bad = _bad(reader, doubtful, taken)
+        taken = reader.displaced(environment) if same else ()
+        doubtful = _doubtful(reader, environment, expected, base)
+        bad = _bad(reader, doubtful, taken)
         total = len(expected.pointers)
         rest = total - len(doubtful)
         told = count(len(doubtful), "public relation answers", "public relations answer") + (
@@ -117,31 +118,29 @@ def _look(warehouse: Warehouse, environment: str, expected: Generation, base: in
     return GateReport(STAGE, tuple(findings))
 
 
-def _reused(warehouse: Warehouse, generation: Generation, base: int) -> tuple[Pointer, ...]:
+def _reused(served: Served, generation: Generation, base: int) -> tuple[Pointer, ...]:
     """Return the pointers to relations that were there before this generation: what is new was read when it was sealed."""
     if not base:
         return ()
     with contextlib.suppress(BadInput):  # the generation before is no longer known
-        before = {pointer.address for pointer in warehouse.generation(generation.environment, base).pointers}
+        before = {pointer.address for pointer in served.generation(generation.environment, base).pointers}
         return tuple(pointer for pointer in generation.pointers if pointer.address in before)
     return generation.pointers
 
 
-def look_again(warehouse: Warehouse, served: Generation) -> GateReport:
+def look_again(reader: ServedReader, served: Generation) -> GateReport:
     """Look at a generation that answered when it was new: does every name show its relation, and do the first few answer?
 
     Repeatable, and records nothing. Costs the same for ten relations and for thousands.
     """
-    missing = _doubtful(warehouse, served.environment, served, served.number)
+    missing = _doubtful(reader, served.environment, served, served.number)
     some = [pointer for pointer in served.pointers if pointer not in missing][:_SOME]
-    taken = warehouse.displaced(served.environment)
-    with warehouse.reader() as reader:
-        bad = tuple(_bad(reader, (*missing, *some), taken))
+    bad = tuple(_bad(reader, (*missing, *some), reader.displaced(served.environment)))
     told = count(len(served.pointers), "public relation is in place", "public relations are in place")
     return GateReport(STAGE, bad or (Finding(STAGE, "readable", Verdict.PASSED, told),))
 
 
-def _doubtful(warehouse: Warehouse, environment: str, expected: Generation, base: int) -> tuple[Pointer, ...]:
+def _doubtful(served: Served, environment: str, expected: Generation, base: int) -> tuple[Pointer, ...]:
     """Return the pointers to read: all but those of the generation before whose view and relation are there.
 
     A relation never changes, and what it reads is served with it: that one answered when it was new.
@@ -149,9 +148,9 @@ def _doubtful(warehouse: Warehouse, environment: str, expected: Generation, base
     before = frozenset[Pointer]()
     if base:
         with contextlib.suppress(BadInput):  # it is no longer known: then all are read
-            before = frozenset(warehouse.generation(environment, base).pointers)
-    public = {item.name.folded for item in warehouse.relations()}
-    physical = {pointer.address for pointer in warehouse.kept(environment)}
+            before = frozenset(served.generation(environment, base).pointers)
+    public = {item.name.folded for item in served.relations()}
+    physical = {pointer.address for pointer in served.kept(environment)}
     return tuple(
         pointer
         for pointer in expected.pointers

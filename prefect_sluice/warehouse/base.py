@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from prefect_sluice.domain.adoption import Adopted
-from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.coming_and_going import Movable
 from prefect_sluice.warehouse.content import RelationContent
 from prefect_sluice.warehouse.inventory import Keeper
 from prefect_sluice.warehouse.publishing import Told
+from prefect_sluice.warehouse.served import Rereads, Served
 
 WhichState = Literal["own", "live", "baseline"]
 """Of what is read: what the reader was opened on, what is served, and what the code that serves makes of today's data."""
@@ -67,6 +68,17 @@ class Reader(Protocol):
         ...
 
 
+class ServedReader(Reader, Served, Rereads, Protocol):
+    """A reader of what is served: whoever has more than one question opens it once, and hands it down.
+
+    It answers of the state that it opened, also where another was put in its place since.
+    """
+
+    def stamp(self) -> str:
+        """Return the stamp (see Warehouse) of the state that is read here, "" where that cannot be told."""
+        ...
+
+
 def quoted(*parts: str) -> str:
     """Return a dotted name with each part quoted, as every engine we serve reads it."""
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
@@ -82,14 +94,6 @@ class Stub:
     source: Name
     clone: bool = False
     is_view: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ServedRelation:
-    """A relation found in the served database; `is_view` tells a view from a table."""
-
-    name: Name
-    is_view: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +203,7 @@ class Linker(Protocol):
         ...
 
 
-class Warehouse(Movable, Keeper, Protocol):
+class Warehouse(Served, Movable, Keeper, Protocol):
     """The served database of one target. Each method opens what it needs and closes it again.
 
     All raise WarehouseBusy when another process keeps everybody out and WarehouseDamaged when it is no database.
@@ -215,34 +219,15 @@ class Warehouse(Movable, Keeper, Protocol):
         """The engine's parser."""
         ...
 
-    def reader(self) -> AbstractContextManager[Reader]:
+    def reader(self) -> AbstractContextManager[ServedReader]:
         """Open what is served, for reading. Raises BadInput when there is no warehouse yet."""
-        ...
-
-    def generation(self, environment: str, number: int | None = None) -> Generation:
-        """Return a generation, the current one by default; number 0, empty, when nothing was published yet.
-
-        Raises BadInput for a number that was never written.
-        """
-        ...
-
-    def history(self, environment: str) -> tuple[Generation, ...]:
-        """Return all generations, newest first, without their pointers."""
-        ...
-
-    def kept(self, environment: str) -> tuple[Pointer, ...]:
-        """Return every pointer of every generation whose relation is still there, oldest first."""
         ...
 
     def stamp(self) -> str:
         """Return what is the same as long as no byte of the served database was written, "" where that cannot be told.
 
-        Ask while a reader or candidate is open: it keeps writers out.
+        Who binds to it what is read asks the reader for its own: another state may be served by now.
         """
-        ...
-
-    def relations(self) -> tuple[ServedRelation, ...]:
-        """Return every relation in the database outside Sluice's own schemas."""
         ...
 
     def side(self, work: str) -> CandidatePlace:

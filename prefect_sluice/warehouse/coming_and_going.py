@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,10 +28,6 @@ class Movable(Protocol):
 
         `relations` are names or addresses in the served database; one that is not there counts for nothing.
         """
-        ...
-
-    def holders(self) -> Mapping[Name, str]:
-        """Return the environment that serves each public name, by the name in lower case."""
         ...
 
     def adoptable(self, names: Sequence[Name]) -> tuple[Adopted, ...]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.content import RereadRelation
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,22 +122,6 @@ class Keeper(Protocol):
 
         Done once per run: again is no change. Raises EnvironmentMoved when an environment is at another generation,
         Refused when a public name leads to one of the relations.
-        """
-        ...
-
-    def reread(
-        self, addresses: Sequence[Name], *, within: timedelta | None = None
-    ) -> tuple[RereadRelation, ...]:
-        """Read physical relations again, and return of each what it holds and what was written down when it was published.
-
-        In this order, until the time `within` is over; one of them is read whatever it takes. Changes nothing.
-        """
-        ...
-
-    def displaced(self, environment: str) -> tuple[Displaced, ...]:
-        """Return the public names of an environment that do not show what their pointers say, sorted. Changes nothing.
-
-        A name under which nothing stands is left out where the relation is gone, too: nothing could be shown there.
         """
         ...
 

@@ -20,7 +20,8 @@ from prefect_sluice.planning.reasons import Because, Reason
 from prefect_sluice.planning.source_policy import DeclaredLoading, SourcePolicy
 from prefect_sluice.planning.source_versions import before_build, by_content, stubs, versions
 from prefect_sluice.sql.write_targets import Targets
-from prefect_sluice.warehouse.base import ServedRelation, Stub
+from prefect_sluice.warehouse.base import Stub
+from prefect_sluice.warehouse.served import ServedRelation
 from tests.gates.duck import DuckReader
 
 RAW = Name("raw", "orders")

@@ -27,6 +27,7 @@ from prefect_sluice.stages import build
 from prefect_sluice.stages.approve import record
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
+from prefect_sluice.warehouse.duckdb.file_state import settle
 from prefect_sluice.workspace.workspace import Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("refreshes")]
@@ -173,9 +174,8 @@ def test_what_nobody_wrote_is_not_read_again(shop: Shop, scans: list[str]) -> No
 
 
 def _old_enough(shop: Shop) -> None:
-    """Make the file old: what was written in this very moment is never taken for unchanged."""
-    at = process.now().timestamp() - 3600
-    os.utime(shop.folder / "w.duckdb", (at, at))
+    """Let the file become old enough: what was written in this very moment is never taken for unchanged."""
+    settle(shop.folder / "w.duckdb")
 
 
 def test_a_file_whose_times_were_set_back_is_read_again(shop: Shop, scans: list[str]) -> None:

@@ -136,7 +136,7 @@ def test_a_backup_waits_for_a_writer_and_names_him(shop: Scene, tmp_path: Path) 
     patient = DuckDB(shop.file, patience=timedelta(seconds=30))
     with worker("journal", shop.file) as writer:
         assert heard(writer) == "held"
-        with pytest.raises(WarehouseBusy, match="a process that writes it"):
+        with pytest.raises(WarehouseBusy, match=f"held by process {writer.pid} "):
             shop.warehouse.back_up("prod", tmp_path / "kept.duckdb")
         assert left_behind(tmp_path) == []
         assert writer.stdin is not None

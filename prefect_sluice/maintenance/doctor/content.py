@@ -19,7 +19,8 @@ def examine(patient: Examined) -> Iterator[Complaint]:
         inventory = patient.inventory(environment)
         led = _led(environment, inventory) if inventory is not None else {}
         if led:
-            relations = patient.workspace.warehouse(environment).reread(sorted(led, key=str))
+            with patient.workspace.warehouse(environment).reader() as reader:
+                relations = reader.reread(sorted(led, key=str))
             for relation in relations:
                 if relation.is_edited:
                     yield _edited(environment, led[relation.address], relation)

@@ -84,7 +84,7 @@ def _copy(original: int, copy: Path) -> None:
 def _read_back(fresh: Path, environment: str, opened: Opener) -> Generation:
     try:
         with opened(fresh, read_only=True) as connection:
-            return publish.load(connection, environment, None)
+            return publish.load(connection, environment)
     except SluiceError as error:
         raise Refused(
             f"the copy cannot be read back, and was not kept: {error}",

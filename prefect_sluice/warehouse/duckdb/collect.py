@@ -14,7 +14,7 @@ from prefect_sluice.domain.generation import OLD_NAME
 from prefect_sluice.domain.node import Name
 from prefect_sluice.runtime import faults
 from prefect_sluice.warehouse.base import Linker, quoted
-from prefect_sluice.warehouse.duckdb import content_digests, publish
+from prefect_sluice.warehouse.duckdb import content_digests, publish, served_state
 from prefect_sluice.warehouse.duckdb.adopt import query_of
 from prefect_sluice.warehouse.duckdb.displaced_names import displaced
 from prefect_sluice.warehouse.duckdb.literals import bound
@@ -23,7 +23,6 @@ from prefect_sluice.warehouse.inventory import (
     Collection,
     DiskUse,
     Inventory,
-    PointerSpan,
     PublicRelation,
     StoredRelation,
 )
@@ -51,7 +50,7 @@ def inventory(connection: Connection, path: Path, store: str, *, measured: bool)
         sizes = _sizes(connection, inside if measured else ())
         return Inventory(
             generations=publish.all_generations(connection) if known else (),
-            spans=_spans(connection) if known else (),
+            spans=served_state.spans(connection) if known else (),
             physical=(
                 *(StoredRelation(i.address, False, "", i.rows, sizes.get(i.address)) for i in inside),
                 *(
@@ -113,20 +112,6 @@ def _sizes(connection: Connection, tables: Iterable[StoredRelation]) -> Mapping[
         """
         found[item.address] = block * int(connection.execute(sql).fetchall()[0][0])
     return found
-
-
-def _spans(connection: Connection) -> tuple[PointerSpan, ...]:
-    sql = """
-        select environment, since, until,
-            schema, identifier, address_schema, address, node, kind, fingerprint, inputs
-        from sluice.pointer order by environment, since, schema, identifier
-    """
-    return tuple(
-        PointerSpan(
-            row[0], publish.read_pointer(row[3:]), int(row[1]), None if row[2] is None else int(row[2])
-        )
-        for row in connection.execute(sql).fetchall()
-    )
 
 
 def _disk(connection: Connection, path: Path) -> DiskUse:

@@ -23,10 +23,13 @@ from typing import TypeVar
 
 from prefect_sluice.domain.errors import Refused, WarehouseBusy
 from prefect_sluice.runtime import faults
+from prefect_sluice.warehouse.duckdb.errors import describe_holder
 
 SUFFIX = ".sluice-copy"
 _LOCK = ".sluice-lock"
 _FICLONE = 0x40049409
+_LOCK_FORMAT = "hhqqi4x"
+"""`struct flock` of Linux: kind, from where it counts, start, length (0: to the end), process."""
 _CHUNK = 64 * 1024 * 1024
 _OR_IN_PLACE = "make room, or set warehouse.publish to in_place and close what reads the file"
 _STEP = 0.01
@@ -187,10 +190,31 @@ def locked(path: Path, real: Path, patience: timedelta) -> int:
             _keep_writers_out(original)
             return original
         except OSError as error:
+            holder = _writer_of(original)
             os.close(original)
             if monotonic() > deadline:
-                raise WarehouseBusy(str(path), "a process that writes it") from error
+                raise WarehouseBusy(str(path), holder) from error
             threading.Event().wait(_STEP)
+
+
+def _writer_of(original: int) -> str:
+    """Return who keeps the read lock from us, in words: by its number where the system tells it."""
+    import fcntl
+    import struct
+
+    if sys.platform == "linux":
+        lock = struct.pack(_LOCK_FORMAT, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        with contextlib.suppress(OSError):
+            kind, *_, pid = struct.unpack(_LOCK_FORMAT, fcntl.fcntl(original, fcntl.F_GETLK, lock))
+            if kind != fcntl.F_UNLCK and pid > 0:  # 0: a process of another container
+                return describe_holder(pid, _program(pid))
+    return "a process that writes it"
+
+
+def _program(pid: int) -> str:
+    with contextlib.suppress(OSError):  # another user's process does not tell
+        return str(Path(f"/proc/{pid}/exe").readlink())
+    return ""
 
 
 def _keep_writers_out(original: int) -> None:
@@ -203,7 +227,7 @@ def _keep_writers_out(original: int) -> None:
     if sys.platform == "linux":
         import struct
 
-        whole = struct.pack("hhqqi4x", fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
+        whole = struct.pack(_LOCK_FORMAT, fcntl.F_RDLCK, os.SEEK_SET, 0, 0, 0)
         fcntl.fcntl(original, fcntl.F_OFD_SETLK, whole)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import duckdb
 
@@ -15,6 +15,9 @@ from prefect_sluice.warehouse.duckdb.literals import bound
 from prefect_sluice.warehouse.duckdb.own_tables import has_tables
 
 Connection = duckdb.DuckDBPyConnection
+PublicName = tuple[str, str, str, str, bool, str | None, bool]
+"""A public name and its relation's address, each as schema and identifier; whether a table stands under the name; the text of the
+view that does; whether the relation is there."""
 
 _X = Name("x", "x")
 _PLAIN = re.compile(r'"(\w+)"')
@@ -31,22 +34,27 @@ _LIVE = """
     left join (select * from duckdb_views() where database_name = current_database() and not internal) v
     on lower(v.schema_name) = lower(p.schema) and lower(v.view_name) = lower(p.identifier)
     left join there r on r.schema = lower(p.address_schema) and r.name = lower(p.address)
-    order by 1, 2
+    order by 1 asc, 2 asc
 """
 
 
 def displaced(connection: Connection, environment: str, linker: Linker) -> tuple[Displaced, ...]:
     """Return the public names of an environment under which something else stands, sorted. Costs one query for all."""
-    if not has_tables(connection):
-        return ()
-    rows = connection.execute(bound(_LIVE, [environment])).fetchall()
-    return tuple(_compared(rows, linker))
+    return compared(public_names(connection, environment), linker) if has_tables(connection) else ()
 
 
-def _compared(
-    rows: list[tuple[str, str, str, str, bool, str | None, bool]], linker: Linker
-) -> Iterator[Displaced]:
-    for schema, identifier, address_schema, address, is_table, sql, is_there in rows:
+def public_names(connection: Connection, environment: str) -> tuple[PublicName, ...]:
+    """Return what stands under the public names of an environment, sorted."""
+    return tuple(connection.execute(bound(_LIVE, [environment])).fetchall())
+
+
+def compared(names: Iterable[PublicName], linker: Linker) -> tuple[Displaced, ...]:
+    """Return the names under which something else stands, in their order."""
+    return tuple(_differing(names, linker))
+
+
+def _differing(names: Iterable[PublicName], linker: Linker) -> Iterator[Displaced]:
+    for schema, identifier, address_schema, address, is_table, sql, is_there in names:
         name, physical = Name(schema, identifier), Name(address_schema, address)
         if is_table:
             yield Displaced(name, physical, Replacement.TABLE)

@@ -14,12 +14,17 @@ _EXTENSION = re.compile(r'[Ff]ailed to download extension "(?P<name>[^"]+)"')
 _HOLDER = re.compile(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)")
 
 
+def describe_holder(pid: int, program: str) -> str:
+    """Return which process holds a file, in words; `program` is the path of what it runs, "" where nobody says."""
+    return f"process {pid} ({Path(program).name})" if program else f"process {pid}"
+
+
 def translated(error: duckdb.Error, path: Path) -> Exception:
     """Return what happened, as one of our own: who holds the file, or why it cannot be opened."""
     text = str(error)
     if "lock on file" in text:
         found = _HOLDER.search(text)
-        holder = f"process {found['pid']} ({Path(found['program']).name})" if found else ""
+        holder = describe_holder(int(found["pid"]), found["program"]) if found else ""
         held = _LOCKED.search(text)  # the profile may attach others
         return WarehouseBusy(held["path"] if held else str(path), holder)
     if isinstance(error, duckdb.ConnectionException) and "different configuration" in text:

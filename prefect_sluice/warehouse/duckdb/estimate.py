@@ -1,8 +1,8 @@
-"""How much a publish has to move in a DuckDB file: an estimate from its catalog, without reading a row."""
+"""How much a publish has to move in a DuckDB file: an estimate from its catalogue, without reading a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -19,33 +19,32 @@ _CELLS = """
 """
 
 
-def relations(
-    connection: duckdb.DuckDBPyConnection, names: Iterable[Name], pointers: int, path: Path
-) -> PublishWeight:
+def cells(connection: duckdb.DuckDBPyConnection) -> Mapping[Name, int]:
+    """Return how many values each table holds, by its name in lower case."""
+    rows = connection.execute(_CELLS).fetchall()
+    return {Name(schema, name).folded: int(count) for schema, name, count in rows}
+
+
+def relations(cells: Mapping[Name, int], names: Iterable[Name], pointers: int, path: Path) -> PublishWeight:
     """Return the weight of bringing in as much as these relations hold. A view, and what is not there, weighs nothing."""
     size = path.stat().st_size
-    cells = {
-        Name(schema, name).folded: int(count) for schema, name, count in connection.execute(_CELLS).fetchall()
-    }
     share = size / max(sum(cells.values()), 1)
     return PublishWeight(int(sum(cells.get(name.folded, 0) for name in names) * share), pointers, size)
 
 
 def publication(
-    connection: duckdb.DuckDBPyConnection, asked: Publication, current: Generation, path: Path
+    cells: Mapping[Name, int], asked: Publication, current: Generation, path: Path
 ) -> PublishWeight:
     """Return what this publish moves: the candidate's bytes, and what is adopted twice (it is copied, and read again)."""
     file = asked.candidate.file if asked.candidate and asked.tables else None
     candidate = file.stat().st_size if file and file.exists() else 0
-    moved = relations(connection, [item.name for item in asked.adopt], 0, path).bring
+    moved = relations(cells, [item.name for item in asked.adopt], 0, path).bring
     before, after = current.by_name(), asked.generation.by_name()
     changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     return PublishWeight(candidate + 2 * moved, len(changed), path.stat().st_size)
 
 
-def departures(
-    connection: duckdb.DuckDBPyConnection, items: Iterable[Departure], path: Path
-) -> PublishWeight:
+def departures(cells: Mapping[Name, int], items: Iterable[Departure], path: Path) -> PublishWeight:
     """Return what leaving moves: every table that is copied out of the store."""
     listed = list(items)
-    return relations(connection, [item.address for item in listed if not item.sql], len(listed), path)
+    return relations(cells, [item.address for item in listed if not item.sql], len(listed), path)

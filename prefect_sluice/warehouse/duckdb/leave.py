@@ -27,7 +27,7 @@ _VIEWS = "select schema_name, view_name, sql from duckdb_views() where database_
 
 def departures(connection: Connection, environment: str, linker: Linker) -> tuple[Departure, ...]:
     """Return what each public name becomes: a view of the store becomes one over public names, where its query allows it."""
-    current = load(connection, environment, None)
+    current = load(connection, environment)
     texts = _texts(connection)
     names = {pointer.address.folded: pointer.name for pointer in current.relations}
 
@@ -62,7 +62,7 @@ def leave(
     """Do all of it in one transaction. See Movable.leave."""
     connection.execute("begin transaction")
     try:
-        current = load(connection, environment, None)
+        current = load(connection, environment)
         if current.number != base:
             raise EnvironmentMoved(environment, base, current.number)
         remains = _left(connection, current, store, linker) if current.number else ()

@@ -50,13 +50,6 @@ def copy(connection: Connection, tables: Sequence[IncomingTable]) -> None:
         connection.execute(f"create or replace table {_in(catalog, table.address)} as select * from {source}")
 
 
-def addresses(connection: Connection) -> frozenset[Name]:
-    """Return every relation of this database, in lower case."""
-    sql = "select schema_name, {0}_name from duckdb_{0}s() where database_name = current_database()"
-    rows = connection.execute(f"{sql.format('table')} union all {sql.format('view')}").fetchall()
-    return frozenset(Name(schema, name).folded for schema, name in rows)
-
-
 def link(connection: Connection, links: SideLinks, store: str, there: Collection[Name] = ()) -> LinkTrial:
     """Try every address, and make a table of each view that will be one: its rows are among the sealed bytes.
 

@@ -12,7 +12,6 @@ import duckdb
 
 from prefect_sluice.domain.displaced_names import TAKE_BACK, describe_displaced
 from prefect_sluice.domain.errors import (
-    BadInput,
     CannotPublish,
     EnvironmentMoved,
     LeaseLost,
@@ -23,11 +22,12 @@ from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.ledger import LedgerHead
 from prefect_sluice.domain.node import Name, NodeKind
 from prefect_sluice.runtime import faults
-from prefect_sluice.warehouse.base import Linker, Publication, ServedRelation, quoted
+from prefect_sluice.warehouse.base import Linker, Publication, quoted
 from prefect_sluice.warehouse.duckdb import adopt, content_digests
 from prefect_sluice.warehouse.duckdb.displaced_names import displaced
 from prefect_sluice.warehouse.duckdb.literals import bound, literal
 from prefect_sluice.warehouse.duckdb.own_tables import has_tables
+from prefect_sluice.warehouse.served import ServedRelation
 
 CANDIDATE = "sluice_candidate"
 """The name under which the candidate is attached while it is published."""
@@ -65,24 +65,14 @@ create table if not exists sluice.pointer (
 # A pointer holds from generation `since` to before `until`, so that a publish writes what changed and no more.
 
 
-def load(connection: duckdb.DuckDBPyConnection | None, environment: str, number: int | None) -> Generation:
-    """Return a generation with its pointers; number 0 when nothing was published. Raises BadInput for an unknown number."""
-    rows = _rows(connection, environment, number) if connection is not None and has_tables(connection) else []
-    if rows and connection is not None:
-        pointers = tuple(_pointers(connection, environment, int(rows[0]["number"])))
-        return _marked(connection, read_generation(rows[0], pointers))
-    if number:
-        raise BadInput(
-            f"environment {environment!r} has no generation {number}", fix="see which it has: sluice history"
-        )
-    return Generation.nothing(environment)
-
-
-def history(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Generation, ...]:
-    """Return all generations, newest first, without pointers."""
-    if not has_tables(connection):
-        return ()
-    return tuple(item for item in all_generations(connection) if item.environment == environment)
+def load(connection: duckdb.DuckDBPyConnection, environment: str) -> Generation:
+    """Return the current generation with its pointers; number 0 when nothing was published."""
+    rows = _last(connection, environment) if has_tables(connection) else []
+    if not rows:
+        return Generation.nothing(environment)
+    found = read_generation(rows[0], tuple(_pointers(connection, environment, int(rows[0]["number"]))))
+    at = collected(connection).get((environment, found.number))
+    return replace(found, collected_at=at) if at else found
 
 
 def all_generations(connection: duckdb.DuckDBPyConnection) -> tuple[Generation, ...]:
@@ -90,20 +80,6 @@ def all_generations(connection: duckdb.DuckDBPyConnection) -> tuple[Generation, 
     marks = collected(connection)
     found = (read_generation(row, ()) for row in _generations(connection, "order by number desc", []))
     return tuple(replace(item, collected_at=marks.get((item.environment, item.number))) for item in found)
-
-
-def kept(connection: duckdb.DuckDBPyConnection, environment: str) -> tuple[Pointer, ...]:
-    """Return every pointer ever written whose physical relation still exists, oldest first."""
-    if not has_tables(connection):
-        return ()
-    sql = """
-        select p.schema, p.identifier, p.address_schema, p.address, p.node, p.kind, p.fingerprint, p.inputs
-        from sluice.pointer p
-        join information_schema.tables t
-        on t.table_catalog = current_database() and t.table_schema = p.address_schema and t.table_name = p.address
-        where p.environment = ? order by p.since
-    """
-    return tuple(read_pointer(row) for row in connection.execute(bound(sql, [environment])).fetchall())
 
 
 def served(connection: duckdb.DuckDBPyConnection, store: str) -> tuple[ServedRelation, ...]:
@@ -125,7 +101,7 @@ def publish(
     connection.execute("begin transaction")
     try:
         connection.execute(_TABLES)
-        current = load(connection, wanted.environment, None)
+        current = load(connection, wanted.environment)
         if current.promotion == wanted.promotion and current.number:
             connection.execute("rollback")
             return current
@@ -316,17 +292,8 @@ def collected(connection: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, int],
     }
 
 
-def _marked(connection: duckdb.DuckDBPyConnection, found: Generation) -> Generation:
-    at = collected(connection).get((found.environment, found.number))
-    return replace(found, collected_at=at) if at else found
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, environment: str, number: int | None) -> list[Row]:
-    which, parameters = (
-        ("and number = ?", [environment, number]) if number is not None else ("", [environment])
-    )
-    rest = f"where environment = ? {which} order by number desc limit 1"
-    return _generations(connection, rest, parameters)
+def _last(connection: duckdb.DuckDBPyConnection, environment: str) -> list[Row]:
+    return _generations(connection, "where environment = ? order by number desc limit 1", [environment])
 
 
 def _generations(connection: duckdb.DuckDBPyConnection, rest: str, parameters: list[Any]) -> list[Row]:

@@ -30,7 +30,7 @@ def mend(
     catalog = publish.catalog_of(connection)
     connection.execute("begin transaction")
     try:
-        served = publish.load(connection, environment, None).by_name()
+        served = publish.load(connection, environment).by_name()
         tables = {Name(*row).folded: Name(*row) for row in connection.execute(_TABLES).fetchall()}
         there = {Name(*row).folded for row in connection.execute(_NAMES).fetchall()}
         made: dict[Name, Name | None] = {}

@@ -8,34 +8,29 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 
 from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.digests import digest_file
-from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput, QueryFailed, WarehouseBusy, WarehouseDamaged
-from prefect_sluice.domain.generation import Generation, Pointer
+from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import (
     IncomingTable,
     Publication,
     Reader,
     SealedCandidate,
-    ServedRelation,
     SideLinks,
     Stub,
     quoted,
 )
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.coming_and_going import Departure
-from prefect_sluice.warehouse.content import RereadRelation
 from prefect_sluice.warehouse.duckdb import (
     adopt,
     backup,
     content_digests,
-    displaced_names,
     estimate,
     link_views,
     opening,
@@ -47,21 +42,27 @@ from prefect_sluice.warehouse.duckdb import leave as duckdb_leave
 from prefect_sluice.warehouse.duckdb import publish as duckdb_publish
 from prefect_sluice.warehouse.duckdb import stubs as duckdb_stubs
 from prefect_sluice.warehouse.duckdb.database_file import BASELINE, LIVE, catalog_name
-from prefect_sluice.warehouse.duckdb.file_state import settle, stamp
+from prefect_sluice.warehouse.duckdb.file_state import Opening, settle, stamp
 from prefect_sluice.warehouse.duckdb.linker import DuckLinker
 from prefect_sluice.warehouse.duckdb.opening import CONFIG, NEW_FILE, Connect, SideOpener, plain
 from prefect_sluice.warehouse.duckdb.publish_weight import PublishWeight
 from prefect_sluice.warehouse.duckdb.reader import DuckReader
-from prefect_sluice.warehouse.duckdb.remembered import Answers, remembered
+from prefect_sluice.warehouse.duckdb.served_state import (
+    Answers,
+    DuckServedReader,
+    ServedState,
+    StateAnswers,
+    read_or_remembered,
+    remembered,
+)
 from prefect_sluice.warehouse.duckdb.writer import Writer
 from prefect_sluice.warehouse.inventory import Backup, Collection, Inventory
 from prefect_sluice.warehouse.publishing import Forecast, PublishRule, Told
 
 _NOT_YET = "there is no warehouse yet"
-_Answer = TypeVar("_Answer")
 
 
-class DuckDB:
+class DuckDB(StateAnswers):
     """The warehouse in one DuckDB file. `patience`: how long to try while another process holds the file."""
 
     dialect = "duckdb"
@@ -90,41 +91,30 @@ class DuckDB:
         self._answers: Answers = {} if answers is None else answers
 
     @contextmanager
-    def reader(self) -> Generator[Reader]:
+    def reader(self) -> Generator[DuckServedReader]:
         """See Warehouse."""
         if not self.path.exists():
             raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
-        with self._open(self.path, read_only=True, connect=self._room.open) as connection:
+        with self._open_to_read(self._room.open) as (connection, at):
+            yield DuckServedReader(connection, self, self.catalog, at, self._answers)
+
+    def _state(self) -> ServedState:
+        """Return what the served file says of itself: opened where that is not known."""
+        if not self.path.exists():
+            return ServedState()
+        state = remembered(self._answers, self.path, stamp(self.path))
+        if state is not None:
+            return state
+        with self._open_to_read(plain) as (connection, at):
+            return read_or_remembered(self._answers, self.path, at, connection)
+
+    @contextmanager
+    def _open_to_read(self, connect: Connect) -> Generator[tuple[duckdb.DuckDBPyConnection, str]]:
+        """Open the served file in one transaction, and give the stamp of what was opened; "" where that cannot be told."""
+        at = Opening(self.path)
+        with self._open(self.path, read_only=True, connect=connect) as connection:
             connection.execute("begin transaction")
-            yield DuckReader(connection, writes=False, catalogs={"own": self.catalog, "live": self.catalog})
-
-    def generation(self, environment: str, number: int | None = None) -> Generation:
-        """See Warehouse."""
-        if not self.path.exists():
-            return duckdb_publish.load(None, environment, number)
-        read = partial(duckdb_publish.load, environment=environment, number=number)
-        return self._remembered(f"generation {number} of {environment}", read)
-
-    def history(self, environment: str) -> tuple[Generation, ...]:
-        """See Warehouse."""
-        if not self.path.exists():
-            return ()
-        with self._open(self.path, read_only=True) as connection:
-            return duckdb_publish.history(connection, environment)
-
-    def kept(self, environment: str) -> tuple[Pointer, ...]:
-        """See Warehouse."""
-        if not self.path.exists():
-            return ()
-        with self._open(self.path, read_only=True) as connection:
-            return duckdb_publish.kept(connection, environment)
-
-    def relations(self) -> tuple[ServedRelation, ...]:
-        """See Warehouse."""
-        if not self.path.exists():
-            return ()
-        read = partial(duckdb_publish.served, store=self.store)
-        return self._remembered(f"relations beside {self.store}", read)
+            yield connection, at.stamp()
 
     def side(self, work: str) -> CandidatePlace:
         """See Warehouse."""
@@ -175,7 +165,7 @@ class DuckDB:
     def seal(self, side: CandidatePlace, links: SideLinks) -> SealedCandidate:
         """See Warehouse. The digest is the SHA-256 of the file's bytes, its journal written into it."""
         file = self._ours / side.at
-        there = self._addresses() if links.live else frozenset[Name]()
+        there = {relation.name.folded for relation in self._state().relations} if links.live else set[Name]()
         with self._room.entered(), self._open(file, connect=self._room.open) as connection:
             self._attach_live(connection)
             for statement in side_catalogue.lists(self.store):
@@ -239,11 +229,11 @@ class DuckDB:
     def _check_publication(self, asked: Publication) -> tuple[Generation | None, PublishWeight]:
         """Return the generation if this publish is done already, and how much it will move."""
         try:
-            with self._open(self.path, read_only=True) as connection:
-                current = duckdb_publish.load(connection, asked.generation.environment, None)
-                same = current.number and current.promotion == asked.generation.promotion
-                weight = estimate.publication(connection, asked, current, self.path)
-                return current if same else None, weight
+            state = self._state()
+            current = state.generation(asked.generation.environment)
+            same = current.number and current.promotion == asked.generation.promotion
+            weight = estimate.publication(state.cells, asked, current, self.path)
+            return current if same else None, weight
         except WarehouseBusy as busy:
             if not busy.ours:
                 raise
@@ -253,23 +243,15 @@ class DuckDB:
         """See Movable."""
         if not self.path.exists():
             return self._writer.forecast(PublishWeight(0, pointers, 0))
-        with self._open(self.path, read_only=True) as connection:
-            weight = estimate.relations(connection, relations, pointers, self.path)
-        return self._writer.forecast(weight)
-
-    def holders(self) -> Mapping[Name, str]:
-        """See Movable."""
-        if not self.path.exists():
-            return {}
-        with self._open(self.path, read_only=True) as connection:
-            return duckdb_publish.holders(connection)
+        return self._writer.forecast(estimate.relations(self._state().cells, relations, pointers, self.path))
 
     def adoptable(self, names: Sequence[Name]) -> tuple[Adopted, ...]:
         """See Movable."""
         if not self.path.exists():
             return ()
+        taken = self.holders()
+        free = [name for name in names if name.folded not in taken]
         with self._open(self.path, read_only=True) as connection:
-            free = [name for name in names if name.folded not in duckdb_publish.holders(connection)]
             return adopt.adoptable(connection, free, self.store, self.linker)
 
     def departures(self, environment: str) -> tuple[Departure, ...]:
@@ -289,10 +271,7 @@ class DuckDB:
                 connection, environment, base, store=self.store, linker=self.linker, place=str(self.path)
             )
 
-        with self._open(self.path, read_only=True) as connection:
-            weight = estimate.departures(
-                connection, duckdb_leave.departures(connection, environment, self.linker), self.path
-            )
+        weight = estimate.departures(self._state().cells, self.departures(environment), self.path)
         return self._writer.write(write, weight, told)
 
     @property
@@ -311,22 +290,6 @@ class DuckDB:
         with self._open(self.path) as connection:
             duckdb_keeping.collect(connection, collection, self.store, str(self.path), self.linker)
 
-    def reread(
-        self, addresses: Sequence[Name], *, within: timedelta | None = None
-    ) -> tuple[RereadRelation, ...]:
-        """See Keeper."""
-        if not self.path.exists():
-            return ()
-        with self._open(self.path, read_only=True) as connection:
-            return content_digests.reread(connection, addresses, within)
-
-    def displaced(self, environment: str) -> tuple[Displaced, ...]:
-        """See Keeper."""
-        if not self.path.exists():
-            return ()
-        read = partial(displaced_names.displaced, environment=environment, linker=self.linker)
-        return self._remembered(f"displaced names of {environment}", read)
-
     def mend(self, environment: str, names: Mapping[Name, Name]) -> Mapping[Name, Name | None]:
         """See Keeper."""
         with self._open(self.path) as connection:
@@ -341,20 +304,6 @@ class DuckDB:
         if not self.path.exists():
             raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
         return backup.back_up(self.path, environment, file, self._open, self._patience)
-
-    def _remembered(self, question: str, read: Callable[[duckdb.DuckDBPyConnection], _Answer]) -> _Answer:
-        def ask() -> _Answer:
-            with self._open(self.path, read_only=True) as connection:
-                return read(connection)
-
-        return remembered(self._answers, self.path, question, ask)
-
-    def _addresses(self) -> frozenset[Name]:
-        """Return what is in the served file, in lower case."""
-        if not self.path.exists():
-            return frozenset()
-        with self._open(self.path, read_only=True) as connection:
-            return link_views.addresses(connection)
 
     def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.path.exists():
