@@ -572,10 +572,10 @@ def test_what_the_settings_give_stands_above_what_dbt_gives(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_a_pool_that_cannot_be_started_is_done_without(
+def test_a_script_that_lints_is_not_run_again_by_the_process_that_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A script without a guard: each process that is started runs it again, and ends.
+    # A script without a guard: what multiprocessing starts anew would run it again.
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"

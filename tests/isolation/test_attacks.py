@@ -25,6 +25,9 @@ from prefect_sluice.dbt.rights import of_build
 from prefect_sluice.dbt.session import Session
 from prefect_sluice.dbt.shut_in_project import ShutInProject
 from prefect_sluice.domain.errors import DbtFailed
+from prefect_sluice.domain.node import Name, Node, NodeKind
+from prefect_sluice.gates.base import ReleaseView, ToolsView
+from prefect_sluice.gates.lint.gate import Lint
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import run_command
 from prefect_sluice.isolation.sandbox import Rights, Sandbox
@@ -465,6 +468,68 @@ def test_no_python_model_leads_outside(world: World) -> None:
     assert not (world.checkout / "contracts/new.py").exists()
     assert not world.was_reached()
     assert not [each for each in psutil.process_iter() if _is_marked(each)]
+
+
+@needs_landlock
+def test_no_library_of_sqlfluffs_leads_outside(world: World) -> None:
+    """All attacks in one file that is linted: a library that the settings name tells what it heard, and fails."""
+    before = world.state()
+    network = "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')"
+    processes = LEAVES.format(code=READY.format(first=STAYS["detached, under another name"]))
+    attacks = [*WRITES.values(), *MODES.values(), *READS.values(), network, processes, ENDS]
+    library = (
+        f"import os\nSAID = []\n{world.names}\ndef run():\n    for attack in {attacks!r}:\n        try:\n"
+        "            exec(attack, globals())\n            SAID.append('worked')\n"
+        "        except Exception as error:\n            SAID.append(type(error).__name__)\n"
+        "    raise ValueError(' '.join(map(str, SAID)))\n"
+    )
+    said = linted(world, library)
+    assert "left" in said
+    assert "hunter2" not in said
+    assert "denied denied" in said
+    assert "ended" not in said
+    assert world.state() == before
+    assert not (world.checkout / "contracts/new.py").exists()
+    assert not world.was_reached()
+    assert not [each for each in psutil.process_iter() if _is_marked(each)]
+
+
+@pytest.mark.parametrize(
+    ("library", "why"),
+    [
+        ("import os\ndef run(): os._exit(7)\n", "ended with 7"),
+        ("import os\ndef run(): os.kill(os.getpid(), 11)\n", "SIGSEGV"),
+        (
+            "import os\ndef run():\n    for fd in range(3, 20):\n        try: os.write(fd, b'[{\"skipped\": 1}]')\n"
+            "        except OSError: pass\n    os._exit(0)\n",
+            "gave no answer",
+        ),
+    ],
+    ids=["an exit", "a crash", "a forged answer"],
+)
+def test_a_library_of_sqlfluffs_that_ends_its_process_is_told_in_a_line(
+    library: str, why: str, world: World
+) -> None:
+    said = linted(world, library)
+    assert "the process in which sqlfluff runs gave no answer" in said
+    assert why in said
+    assert "\n" not in said
+
+
+def linted(world: World, library: str) -> str:
+    """Lint a model whose template calls `run` of a library that the settings name; return what is said of it."""
+    project = world.checkout / "lint"
+    settings = "[sqlfluff]\ndialect = duckdb\nrules = LT01\n[sqlfluff:templater:jinja]\nlibrary_path = libs\n"
+    files = {".sqlfluff": settings, "libs/attack.py": library, "models/a.sql": "select {{ attack.run() }}\n"}
+    for name, text in files.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text, "utf-8")
+    node = Node(
+        "model.shop.a", NodeKind.TABLE, Name("shop", "a"), "models/a.sql", "sql", ("shop", "a"), "0" * 8
+    )
+    release = ReleaseView(project, {node.unique_id: node}, (), rewritten=(node.unique_id,))
+    [finding] = Lint().check(release, ToolsView()).findings
+    return f"{finding.verdict.name} {finding.summary}"
 
 
 def test_isolation_that_is_required_and_cannot_be_had_runs_nothing(

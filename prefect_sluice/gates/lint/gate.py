@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -22,9 +20,11 @@ from prefect_sluice.domain.verdict import Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
 from prefect_sluice.gates.lint import sqlfluff
+from prefect_sluice.gates.lint.ask import LintProcess
 from prefect_sluice.gates.lint.file_findings import ID, Linted, LintFinding, advised, said_of
 from prefect_sluice.gates.lint.project_files import read_template_project
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile, LintRules, LintWorkspace, Violation
+from prefect_sluice.isolation.sandbox import Rights
 
 _WORTH_TWO = 50_000
 """From so many bytes of SQL on a second process saves more than its start takes (docs/decisions/0021)."""
@@ -91,7 +91,7 @@ class Lint:
         except Exception as error:
             # sqlfluff and its plugins raise what they like for settings that they cannot use.
             return _cannot(f"sqlfluff cannot use the project's settings: {sqlfluff.first_line(error)}")
-        told = self._lint_files(rules, tools.memory)
+        told = self._lint_files(rules, release, tools)
         if not findings and not told:
             return GateReport(ID, not_applicable="the project excludes each edited SQL model from sqlfluff")
         named = {file: _path(release, files[file]) for file, answer in told.items() if answer != LintedFile()}
@@ -109,10 +109,12 @@ class Lint:
             ),
         )
 
-    def _lint_files(self, rules: Mapping[Path, LintRules], memory: Memory | None) -> dict[Path, LintedFile]:
+    def _lint_files(
+        self, rules: Mapping[Path, LintRules], release: ReleaseView, tools: ToolsView
+    ) -> dict[Path, LintedFile]:
         """Return what sqlfluff says of each file."""
         read = {file: sqlfluff.read(file, own) for file, own in rules.items()}
-        answers = self._answers([one for one in read.values() if isinstance(one, FileToLint)], memory)
+        answers = self._answers([one for one in read.values() if isinstance(one, FileToLint)], release, tools)
         return {file: answers[one.key] if isinstance(one, FileToLint) else one for file, one in read.items()}
 
     def _compared(
@@ -132,32 +134,34 @@ class Lint:
             # A limit that comes with the change says nothing of what the file was before.
             and not (item.answer.is_whole and _are_settings_new(release, linter, file))
         }
-        past = self._answers([*former.values()], tools.memory)
+        past = self._answers([*former.values()], release, tools)
         known = {file: past[source.key] for file, source in former.items()}
         return [replace(item, past=known.get(file)) for file, item in linted.items()]
 
-    def _answers(self, sources: Sequence[FileToLint], memory: Memory | None) -> dict[str, LintedFile]:
+    def _answers(
+        self, sources: Sequence[FileToLint], release: ReleaseView, tools: ToolsView
+    ) -> dict[str, LintedFile]:
         """Return an answer per key: kept ones, and new ones, which are kept from now on."""
+        memory = tools.memory
         answers = {s.key: answer for s in sources if (answer := _recall(memory, s.key)) is not None}
         todo = {s.key: s for s in sources if s.key not in answers}
-        for key, answer in zip(todo, self._ask(list(todo.values())), strict=True):
+        fresh = self._process(release, tools, [*todo.values()]).ask([*todo.values()])
+        for key, answer in zip(todo, fresh, strict=True):
             answers[key] = answer
             if not answer.broken:
                 _keep(memory, key, answer)
         return answers
 
-    def _ask(self, sources: Sequence[FileToLint]) -> list[LintedFile]:
-        workers = min(self._wanted(sources), len(sources))
-        if workers > 1:
-            # Not forked: the caller may have threads, and a lock that one of them held would stay locked.
-            context = multiprocessing.get_context("spawn")
-            try:
-                with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                    return list(pool.map(sqlfluff.lint, sources))
-            except BrokenExecutor:
-                # A script without `if __name__ == "__main__"` cannot be started twice, and memory may be short.
-                pass
-        return [sqlfluff.lint(source) for source in sources]
+    def _process(self, release: ReleaseView, tools: ToolsView, sources: Sequence[FileToLint]) -> LintProcess:
+        own = Rights((release.root.resolve(), *tools.readable), required=tools.must_isolate)
+        rights = replace(own, timeout=self.settings.timeout) if self.settings.timeout else own
+        return LintProcess(
+            release.project.resolve(),
+            release.dialect,
+            cast("Json", dict(tools.vars)),
+            rights,
+            self._wanted(sources),
+        )
 
     def _wanted(self, sources: Sequence[FileToLint]) -> int:
         if self.settings.processes is not None:
