@@ -31,6 +31,15 @@ def parse(session: Session) -> DbtProject:
     return ShutInProject(session, session.rights)
 
 
+def get_ready(isolation: str) -> None:
+    """Have the process load that dbt is asked in by this policy, while something else is done. Repeatable."""
+    if isolation != "off":
+        from prefect_sluice.dbt.shut_in_project import WORKER
+        from prefect_sluice.isolation.warm import warm
+
+        warm(WORKER).start()
+
+
 def connector(target: Target, home: Path, variables: Mapping[str, Any]) -> DbtConnector | None:
     """Return what opens database files as dbt does; None where the profile brings nothing but a path."""
     if not any(target.raw.get(key) for key in _BRINGS):

@@ -14,6 +14,7 @@ from prefect_sluice.domain.data_test import DataTest
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.results import NodeResult
+from prefect_sluice.isolation.sandbox import Protection
 from prefect_sluice.planning.compose import Parts
 
 OnNode = Callable[[str, str, float, str], None]
@@ -30,6 +31,11 @@ class DbtProject(Protocol):
     @property
     def facts(self) -> ProjectFacts:
         """What the project says of itself. Runs nothing of it."""
+        ...
+
+    @property
+    def protection(self) -> Protection | None:
+        """What the kernel holds the project's code to; None where nobody asked for isolation."""
         ...
 
     def declared(self) -> Declarations:

@@ -28,7 +28,6 @@ from prefect_sluice.runtime.events import NOTICES, Level, Notice
 WORKER = "prefect_sluice.dbt.core.worker"
 _ERRORS = {error.__name__: error for error in (errors.DbtFailed, errors.BadInput, errors.ConfigInvalid)}
 _LEVELS = frozenset(level.value for level in Level)
-_OPEN = "code of the change runs with the rights of the deployer, since this machine does not isolate it"
 _PARSED = "partial_parse.msgpack"
 """What dbt keeps of a parse."""
 
@@ -50,7 +49,7 @@ class ShutInProject:
         self._session, self._rights = session, rights
         self._parents: dict[str, tuple[str, ...]] = {}
         self._conversation: Conversation | None = None
-        self.protection = Protection()
+        self._protection = Protection()
         self._opened()
         # Before any of its code has run, which could answer in its place.
         self._texts = _OfTexts(self._ask("facts"), self._declarations(), self._ask("variables_used"))
@@ -66,6 +65,11 @@ class ShutInProject:
     def facts(self) -> ProjectFacts:
         """See DbtProject."""
         return self._texts.facts
+
+    @property
+    def protection(self) -> Protection:
+        """See DbtProject."""
+        return self._protection
 
     def declared(self) -> Declarations:
         """See DbtProject."""
@@ -148,9 +152,9 @@ class ShutInProject:
             except ChildEnded as error:
                 what = f"dbt cannot be started in a process of its own: {error}"
                 raise errors.DbtFailed(what, fix="see what this machine lacks: sluice doctor") from error
-            self._conversation, self.protection = opened, opened.protection
-            if not self.protection.is_isolated:
-                NOTICES.tell(Notice(Level.WARNING, f"{_OPEN}: {self.protection.why}"))
+            self._conversation, self._protection = opened, opened.protection
+            if not self._protection.is_isolated:
+                NOTICES.tell(Notice(Level.WARNING, self._protection.told))
             self._exchange({"verb": "parse", "given": []})
             # Nothing of the project has run yet that could write to it.
             _keep_parsed(self._session)

@@ -95,3 +95,10 @@ class Protection:
     def tier(self) -> str:
         """The tier's name: `isolated`, or `as the deployer`."""
         return "isolated" if self.is_isolated else "as the deployer"
+
+    @property
+    def told(self) -> str:
+        """The tier in a line: what code of the change runs with, and what is missing."""
+        if self.is_isolated:
+            return f"code of the change runs isolated{f'; {self.why}' if self.why else ''}"
+        return f"code of the change runs with the rights of the deployer, since this machine does not isolate it: {self.why}"

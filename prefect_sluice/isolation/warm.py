@@ -17,7 +17,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -25,7 +25,8 @@ from typing import Any
 
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import PACKAGES
-from prefect_sluice.isolation.sandbox import Limits, Protection, Rights, Sandbox
+from prefect_sluice.isolation.sandbox import Protection, Rights, Sandbox
+from prefect_sluice.isolation.watch import limits_of_machine
 from prefect_sluice.runtime import process
 
 _START = (
@@ -38,7 +39,6 @@ _LARGEST = 20_000_000
 """Bytes of an answer: what this process holds of it, and no more."""
 _LONGEST_LINE = 500_000_000
 """Bytes of what a child says at once: a project of ten thousand nodes takes a tenth of it."""
-_PROCESSES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,10 @@ class Warm:
             try:
                 with theirs:
                     self._hand_over(theirs)
-                mine.settimeout(timeout.total_seconds() + _GRACE_SECONDS if timeout else None)
                 mine.sendall(line)
                 with mine.makefile("rb") as answers:
+                    answers.readline(_LARGEST)  # that it has begun: what it loads before is nobody's time
+                    mine.settimeout(timeout.total_seconds() + _GRACE_SECONDS if timeout else None)
                     reply = answers.readline(7 * _LARGEST)  # as JSON a sign takes up to six
             except OSError as error:
                 return Answered(error=f"the process that was to answer is gone: {error}")
@@ -232,13 +233,10 @@ def _request(question: Any, rights: Rights, own: Path) -> bytes:
 
 
 def _sandbox(rights: Rights, own: Path) -> Sandbox:
-    seconds = rights.timeout.total_seconds() if rights.timeout else None
-    limits = Limits(
-        seconds=None if seconds is None else int(seconds * (os.cpu_count() or 1)) + 1,
-        memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        processes=_PROCESSES,
-        file_size=rights.file_size,
-    )
+    limits = replace(limits_of_machine(own, rights.timeout), file_size=rights.file_size)
+    if rights.timeout is None:
+        # A build may take all memory there is; where that runs out, the kernel ends it before anything else.
+        limits = replace(limits, memory_together=None)
     # Where this package is installed so that it can be edited, it is on no path.
     ours = Path(__file__).resolve().parents[1]
     read, write = (*readable(), ours, *rights.read), (*DEVICES, own, *rights.write)

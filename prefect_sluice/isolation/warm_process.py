@@ -27,6 +27,7 @@ from prefect_sluice.isolation import kernel, landlock
 from prefect_sluice.isolation.enter import enter
 from prefect_sluice.isolation.launch import end_all
 from prefect_sluice.isolation.sandbox import Protection, Sandbox
+from prefect_sluice.isolation.watch import LOOK_SECONDS, Watch
 
 _POLL_SECONDS = 0.05
 """How often it is looked whether a child ended, where the kernel does not tell."""
@@ -63,6 +64,8 @@ def _supervise(module: Any, connection: socket.socket, talk: socket.socket | Non
         with connection.makefile("rb") as lines:
             line = lines.readline()
         if line:
+            if talk is None:
+                connection.sendall(b"begun\n")
             answer = _Child(module, connection, talk, json.loads(line)).run()
             with suppress(OSError):  # who asked is gone
                 connection.sendall(json.dumps(answer).encode() + b"\n")
@@ -78,12 +81,14 @@ class _Child:
     ) -> None:
         self._module, self._connection, self._talk, self._asked = module, connection, talk, request
         self._code: int | None = None
+        self._watch: Watch | None = None
         self._error, self._in_time = "", True
 
     def run(self) -> dict[str, Any]:
         """Start it, wait for its answer, and end all that it left."""
         signal.signal(signal.SIGTERM, _stop)
         can_signal_all = landlock.scope_signals()
+        self._watch = Watch(Sandbox.of(self._asked["sandbox"]), can_signal_all=can_signal_all)
         hears, tells = os.pipe()
         answered, answers = os.pipe()
         process = os.fork()
@@ -118,7 +123,7 @@ class _Child:
         os.set_blocking(answered, False)
         ending = _ending_of(process)
         watched = [self._connection.fileno(), *([ending] if ending is not None else [])]
-        is_open = True
+        is_open, looked_at = True, time.monotonic()
         while not self._error:
             ready, _, _ = select.select([*watched, *([answered] if is_open else [])], [], [], _POLL_SECONDS)
             is_over = self._has_ended(process)  # before the last of what it wrote is read
@@ -134,6 +139,8 @@ class _Child:
             elif time.monotonic() > until:
                 self._in_time = False
                 self._error = f"it was stopped after {self._asked['seconds']:g} s"
+            elif self._watch is not None and time.monotonic() - looked_at > LOOK_SECONDS:
+                looked_at, self._error = time.monotonic(), self._watch.exceeded()
         return bytes(answer)
 
     def _has_ended(self, process: int) -> bool:

@@ -27,13 +27,14 @@ _SAID = {
 _UNITS = {"memory": 10**6, "disk": 10**6, "files": 1}
 
 
-def limits_of_machine(folder: Path, timeout: timedelta) -> Limits:
-    """Return limits that leave others a tenth of the memory and of the disk of `folder` that are free now. Raises OSError."""
+def limits_of_machine(folder: Path, timeout: timedelta | None) -> Limits:
+    """Return limits that leave others a tenth of the memory and of the disk of `folder` that are free now; without `timeout` the
+    processor has none. Raises OSError."""
     disk = os.statvfs(folder)
     free = int(disk.f_bavail * disk.f_frsize * _SHARE_OF_WHAT_IS_FREE)
     available = _available_memory()
     return Limits(
-        seconds=int(timeout.total_seconds() * (os.cpu_count() or 1)) + 1,
+        seconds=int(timeout.total_seconds() * (os.cpu_count() or 1)) + 1 if timeout else None,
         memory=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         processes=_PROCESSES,
         file_size=free,

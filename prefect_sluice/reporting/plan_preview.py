@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_sluice.config.policy import Governance
+from prefect_sluice.dbt import implementation
 from prefect_sluice.domain.counting import did_you_mean
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.displaced_names import Displaced
@@ -14,6 +15,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.release import Release
+from prefect_sluice.isolation.sandbox import Protection
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.dashboards import called, find_consumer, picked
 from prefect_sluice.planning.expectations import ExpectedEdit
@@ -43,7 +45,8 @@ class PlanPreview:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
-    cost, and which edits of published rows its commits declare."""
+    cost, which edits of published rows its commits declare, and what code of the change is held to while it runs (None: nobody
+    asked for isolation)."""
 
     plan: Plan
     release: Release
@@ -55,6 +58,7 @@ class PlanPreview:
     displaced: tuple[Displaced, ...] = ()
     costs: ExpectedCosts | None = None
     edited: tuple[ExpectedEdit, ...] = ()
+    protection: Protection | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
@@ -65,6 +69,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
     process.disable_telemetry()
     workspace = _aside(opened or Workspace.at(request.folder))
     environment = workspace.environment(request.environment or None)
+    implementation.get_ready(environment.policy.isolation)
     release = _release(workspace, environment, request)
     policy = governance(workspace, environment.name, release, request.cause)
     refuse_uncommitted(workspace, policy, release)
@@ -89,6 +94,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
         displaced(workspace, environment),
         pace.expected(workspace.store, made),
         edited(workspace, release, made),
+        loaded.dbt.protection,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import assert_never
 
 from prefect_sluice import gates
+from prefect_sluice.dbt import implementation
 from prefect_sluice.dbt.profile import read_yaml
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.next_step import Command, NextStep
@@ -38,6 +39,7 @@ _FOLDERS = {
 def source(work: Work) -> Work:
     """Return the work with its change. Raises BadInput (no repository, no such ref) and Refused (a dirty tree)."""
     workspace, place = opened(work)
+    implementation.get_ready(place.policy.isolation)
     gates.checked(workspace.settings.gates, str(workspace.file))
     match work.request:
         case ReleaseRequest() as asked:

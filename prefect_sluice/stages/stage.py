@@ -30,7 +30,14 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.build import question
-from prefect_sluice.stages.candidate import conditions, make, outcomes, servable, without_failed
+from prefect_sluice.stages.candidate import (
+    conditions,
+    isolation_tier,
+    make,
+    outcomes,
+    servable,
+    without_failed,
+)
 from prefect_sluice.stages.candidate.judge import judge
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -53,12 +60,17 @@ def stage(work: Work) -> Work:
     made = make.make(workspace, place, release, plan, promotion)
     reach(FaultPoint.STAGE_BUILT)
     NODES.tell(outcomes.nodes_done(made.results, made.rows, process.now()))
+    loaded = load(workspace, place, release)
     with JUDGED.heard_by(lambda judged: _tell_tests(judged, made.tests)):
-        reports = (*judge(workspace, place, release, plan, made), *verify_reused.report(made.looked))
+        reports = (
+            *judge(workspace, place, release, plan, made),
+            *verify_reused.report(made.looked),
+            *isolation_tier.report(loaded.dbt.protection),
+        )
         if gates.judge(reports, workspace.settings.gates).lets_through:
             reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
     reach(FaultPoint.STAGE_JUDGED)
-    conditions.remember(workspace, place, load(workspace, place, release), promotion)
+    conditions.remember(workspace, place, loaded, promotion)
     why_not = ""
     if not gates.judge(reports, workspace.settings.gates).lets_through:
         less = _without_what_failed(work, workspace, plan, reports)

@@ -30,7 +30,8 @@ from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.lint.gate import Lint
 from prefect_sluice.isolation.interpreter import DEVICES, readable
 from prefect_sluice.isolation.run_command import run_command
-from prefect_sluice.isolation.sandbox import Rights, Sandbox
+from prefect_sluice.isolation.sandbox import Limits, Rights, Sandbox
+from prefect_sluice.isolation.warm import Warm
 from prefect_sluice.runtime.events import NOTICES, Level, Notice
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.duckdb.database_file import DatabaseFile
@@ -425,6 +426,42 @@ def test_what_does_not_end_is_stopped_and_the_next_is_answered(world: World) -> 
     assert "int64" in contract(world, "")
 
 
+@needs_landlock
+@pytest.mark.parametrize(
+    ("limits", "attack", "why"),
+    [
+        (
+            Limits(processes=50),
+            "import os, signal\nfor _ in range(400):\n    if os.fork() == 0: signal.pause()\nsignal.pause()",
+            "more processes and threads ran at one time than 50",
+        ),
+        (
+            Limits(disk=100_000_000),
+            "import os, signal\nfor number in range(300):\n"
+            "    open(os.environ['TMPDIR'] + f'/{number}', 'wb').write(bytes(10_000_000))\nsignal.pause()",
+            "and 100 MB is the most",
+        ),
+        (
+            Limits(memory_together=300_000_000),
+            "import os, signal\nfor _ in range(30):\n    if os.fork() == 0:\n        x = b'x' * 100_000_000\n"
+            "        signal.pause()\nsignal.pause()",
+            "and 300 MB is the most",
+        ),
+    ],
+    ids=["the process table", "the disk", "the memory"],
+)
+def test_a_contract_that_fills_the_machine_is_ended(
+    limits: Limits, attack: str, why: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(_folder: Path, _timeout: timedelta | None) -> Limits:
+        return limits
+
+    monkeypatch.setattr("prefect_sluice.isolation.warm.limits_of_machine", small)
+    said = contract(world, attack)
+    assert "gave no answer" in said
+    assert why in said
+
+
 def test_a_pattern_that_backtracks_for_ever_is_stopped(world: World) -> None:
     """Promises are compared by matching the patterns that stand in them."""
     pattern, text = "^(a|a)*$", "a" * 60 + "b"
@@ -437,6 +474,16 @@ def test_a_pattern_that_backtracks_for_ever_is_stopped(world: World) -> None:
     lost = losses_of(before, now, timedelta(seconds=1))
     assert isinstance(lost, ContractInvalid)
     assert "stopped after 1 s" in lost.what
+
+
+def test_what_the_process_loads_is_not_the_time_of_the_first_question(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prefect_sluice.isolation.warm._GRACE_SECONDS", 0)
+    fresh = Warm("prefect_sluice.contracts.child")  # loads pandera, for some seconds
+    question: dict[str, object] = {"root": str(world.checkout), "wanted": []}
+    answered = fresh.ask(question, Rights((world.checkout,), timeout=timedelta(seconds=1.5)))
+    assert (answered.error, answered.value) == ("", {"answers": []})
 
 
 def _two_contracts(world: World, *columns: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -125,3 +126,8 @@ def test_what_is_refused_changed_nothing_although_its_code_ran(run: Run, shop: P
     answer = run("release", "-C", shop, "--as", "Ada")
     assert answer.code == 0, answer
     assert _rows(shop) == rows
+    # The tier stands where people decide, and in what they decided on.
+    assert "code of the change runs isolated" in run("show", "-C", shop).out
+    planned = run("plan", "-C", shop, "--json")
+    assert json.loads(planned.out)["isolation"] == "isolated", planned
+    assert "code of the change runs isolated" in run("plan", "-C", shop).out

@@ -81,6 +81,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
                 costs=preview.costs,
             )
         )
+        console.show([line(preview.protection.told)] if preview.protection else [])
         policy = policy_lines(preview.policy, width=console.width)
         console.show(
             [
@@ -99,6 +100,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         "consumers": [consumer.document() for consumer in preview.reached],
         "edited": [asdict(edited_relation) for edited_relation in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),
+        **({"isolation": preview.protection.tier} if preview.protection else {}),
     }
     reasons = {"why": [reason.document() for reason in preview.reasons]} if named else {}
     console.answer({**json_documents.plan(made), **document, **reasons})

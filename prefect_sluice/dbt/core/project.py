@@ -59,6 +59,11 @@ class CoreProject:
         session = self.commands.session
         return project_facts(self.manifest, session.project, session.target.settings)
 
+    @property
+    def protection(self) -> None:
+        """See DbtProject. Here it runs with the rights of whoever started this process."""
+        return None
+
     def declared(self) -> Declarations:
         """See DbtProject."""
         return declared(self.manifest)
