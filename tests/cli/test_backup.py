@@ -144,7 +144,7 @@ def test_a_backup_of_a_warehouse_that_cannot_be_made_says_why(
     with worker("hold", released / "dev.duckdb") as writer:
         assert heard(writer) == "held"
         busy = run("backup", "--warehouse", file, "-C", released)
-    assert (busy.code, "is held by a process that writes it" in busy.err) == (2, True)
+    assert (busy.code, f"is held by process {writer.pid}" in busy.err) == (2, True), busy
     assert not file.exists()
 
 
