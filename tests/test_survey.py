@@ -39,3 +39,49 @@ def test_folders_that_are_odd_or_elsewhere(top: Path, paths: str) -> None:
     (top.parent / "beside").mkdir(exist_ok=True)
     (top / "models" / "b.csv").write_text("a")
     assert survey(top, top).ignored == (() if paths.startswith("[1") else ("models/b.csv",))
+
+
+def test_what_its_code_reaches_outside_is_proposed_with_the_file_that_says_so(top: Path) -> None:
+    landing = top.parent / "landing"
+    files = {
+        "models/a.sql": (
+            f"-- see 'https://example.com'\nselect * from read_csv('{landing}/orders.csv')\n"
+            f"union all from '{landing}/2026/*.csv'\n"
+        ),
+        "models/b.sql": "select * from read_parquet(['s3://bucket/x.parquet'])\n",
+        "models/c.sql": "{{ config(materialized='external', location='/exports/c/c.parquet') }} select 1\n",
+        "models/d.sql": f"select * from read_csv('{top}/models/own.csv'), read_csv('data/near.csv')\n",
+        "models/e.sql": "select '{{ env_var(\"LANDING_TOKEN\") }}', '{{ env_var(\"REGION\") }}'\n",
+        "models/models.yml": "models: [{name: a, description: 'see https://example.com/a'}]\n",
+        "macros/m.sql": "{% macro export() %}copy a to '/exports/a.csv'{% endmacro %}\n",
+        "target/compiled.sql": "select * from read_csv('/nowhere.csv')\n",
+    }
+    for name, text in files.items():
+        (top / name).parent.mkdir(exist_ok=True)
+        (top / name).write_text(text)
+    needs = survey(top, top).needs
+    assert needs.network == "models/b.sql"
+    assert needs.reads == {f"{landing}/orders.csv": "models/a.sql", f"{landing}/2026": "models/a.sql"}
+    assert needs.writes == {"/exports": "macros/m.sql", "/exports/c": "models/c.sql"}
+    assert needs.secrets == ("LANDING_TOKEN",)
+
+
+def test_a_project_that_keeps_to_itself_needs_nothing(top: Path) -> None:
+    (top / "models" / "models.yml").write_text(
+        "models: [{name: a, description: 'see https://example.com/a'}]\n"
+    )
+    assert not survey(top, top).needs
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"path": "md:shop"},
+        {"path": "a.duckdb", "attach": [{"path": "postgres:dbname=shop"}]},
+        {"path": "a.duckdb", "attach": ["s3://bucket/a.duckdb"]},
+        {"path": "a.duckdb", "secrets": [{"type": "s3"}]},
+    ],
+)
+def test_a_profile_that_leads_elsewhere_needs_the_network(top: Path, settings: dict[str, object]) -> None:
+    assert survey(top, top, [settings]).needs.network == "profiles.yml"
+    assert not survey(top, top, [{"path": "a.duckdb", "attach": [{"path": "b.duckdb"}]}]).needs

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prefect_sluice.cli.build_needs import BuildNeeds
     from prefect_sluice.cli.project_survey import Survey
     from prefect_sluice.dbt.profile import Target
 
@@ -31,7 +32,7 @@ default_environment: {default}
 
 # Paths that git does not track and the project reads: linked into each checkout.
 {source}
-"""
+{build}"""
 
 
 def text(
@@ -54,6 +55,7 @@ def text(
         default=_yaml(default),
         gates=_gates(survey),
         source=_source(survey, prefix),
+        build=_build(survey.needs),
     )
 
 
@@ -75,6 +77,7 @@ def found_told(survey: Survey) -> tuple[tuple[str, str], ...]:
             "not in git",
             f"{', '.join(survey.ignored)}: named in source.include" if survey.ignored else "no input of dbt",
         ),
+        *([("outside", _needs_told(survey.needs))] if survey.needs else []),
         ("hooks", _hooks_told(survey)),
         *(
             [("dbt", f"{survey.calls} calls it at the top: see working_directory in sluice.yml")]
@@ -170,6 +173,40 @@ def _source(survey: Survey, prefix: str) -> str:
     paths = [path.removeprefix(prefix) for path in survey.ignored]
     listed = ", ".join(_yaml(path) for path in paths)
     return f"# .gitignore leaves these out, and dbt reads them.\nsource:\n  include: [{listed}]"
+
+
+def _build(needs: BuildNeeds) -> str:
+    """Return the key `build` with what the project's code was seen to reach outside; "" for nothing."""
+    lines = [
+        *([f"network: true    # an address stands in {needs.network}"] if needs.network else []),
+        *_paths("may_read", "reads", needs.reads),
+        *_paths("may_write", "writes", needs.writes),
+        *(
+            [f"env: [{', '.join(needs.secrets)}]    # secrets that it reads by env_var"]
+            if needs.secrets
+            else []
+        ),
+    ]
+    if not lines:
+        return ""
+    why = "# What code of the project reaches outside of its checkout while dbt runs it shut in: all else is kept from it."
+    return "\n".join(["", why, "build:", *(f"  {line}" for line in lines), ""])
+
+
+def _paths(key: str, does: str, named: Mapping[str, str]) -> list[str]:
+    files = ", ".join(dict.fromkeys(named.values()))
+    return [f"{key}: [{', '.join(map(_yaml, named))}]    # {files} {does} there"] if named else []
+
+
+def _needs_told(needs: BuildNeeds) -> str:
+    found = [
+        *([f"an address in the network stands in {needs.network}"] if needs.network else []),
+        *(f"{name} reads {path}" for path, name in needs.reads.items()),
+        *(f"{name} writes to {path}" for path, name in needs.writes.items()),
+        *([f"env_var reads {', '.join(needs.secrets)}"] if needs.secrets else []),
+    ]
+    more = f" and {len(found) - _MOST} more" if found[_MOST:] else ""
+    return f"{', '.join(found[:_MOST])}{more}: named under build"
 
 
 def _yaml(text: str) -> str:

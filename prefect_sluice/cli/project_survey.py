@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from prefect_sluice.cli.build_needs import BuildNeeds, build_needs
 from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.untrusted_text import is_text
@@ -43,23 +44,26 @@ _SQLFLUFF = {
 class Survey:
     """What was found. `rules` is the file with sqlfluff's rules, "" for none, `linter` whether sqlfluff is installed;
     `packages` are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves
-    alone, by path in the repository, a folder where all of it is; `hooks` where dbt_project.yml runs statements,
-    `leaving` what hooks do outside the warehouse; `calls` the file that has dbt called from the repository's top,
-    with --project-dir; `authors` the addresses of who committed, the most frequent first."""
+    alone, by path in the repository, a folder where all of it is; `needs` is what its code reaches outside of it;
+    `hooks` where dbt_project.yml runs statements, `leaving` what hooks do outside the warehouse; `calls` the file that has
+    dbt called from the repository's top, with --project-dir; `authors` the addresses of who committed, the most frequent
+    first."""
 
     rules: str = ""
     linter: bool = False
     packages: tuple[str, ...] = ()
     missing: bool = False
     ignored: tuple[str, ...] = ()
+    needs: BuildNeeds = field(default_factory=BuildNeeds)
     hooks: tuple[str, ...] = ()
     leaving: tuple[OutsideEffect, ...] = ()
     authors: tuple[str, ...] = ()
     calls: str = ""
 
 
-def survey(project: Path, top: Path) -> Survey:
-    """Look at a dbt project's folder in the repository `top`. What cannot be read is left out: dbt says what is wrong with it."""
+def survey(project: Path, top: Path, targets: Iterable[Mapping[str, Any]] = ()) -> Survey:
+    """Look at a dbt project's folder in the repository `top`, and the settings of its profile's targets. What cannot be read is
+    left out: dbt says what is wrong with it."""
     packages, described = _packages(project), describe(project)
     return Survey(
         rules=_rules(project, top),
@@ -67,6 +71,7 @@ def survey(project: Path, top: Path) -> Survey:
         packages=packages,
         missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
         ignored=_ignored(project, top),
+        needs=build_needs(project, top, targets),
         hooks=_hooks(described),
         leaving=leaving(project, top, described, _places(project, project)),
         authors=authors(top),

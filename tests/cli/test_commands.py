@@ -341,6 +341,20 @@ def test_init_says_what_it_found_and_writes_what_fits(run: Run, project: Path) -
     assert (project / ".gitignore").read_text() == before
 
 
+def test_init_proposes_what_code_may_reach_outside_of_its_checkout(run: Run, project: Path) -> None:
+    (project / "sluice.yml").unlink()
+    (project / "models" / "landing.sql").write_text(
+        "select * from read_csv('/landing/a: b.csv'), read_csv('https://example.com/b.csv')\n"
+        "where token = '{{ env_var(\"LANDING_TOKEN\") }}'\n"
+    )
+    document = json.loads(run("init", "-C", project, "--json").out)
+    said = "an address in the network stands in models/landing.sql, models/landing.sql reads /landing/a: b.csv"
+    assert document["found"]["outside"] == f"{said}, env_var reads LANDING_TOKEN: named under build"
+    build = Workspace.at(project).settings.build
+    assert (build.network, build.may_read, build.may_write) == (True, ("/landing/a: b.csv",), ())
+    assert build.env == ("LANDING_TOKEN",)
+
+
 def test_init_says_what_a_hook_does_outside_and_how_to_let_it(run: Run, project: Path) -> None:
     """A copy to a relative path is put aside, and said; for what leaves for good the exception is written, as a comment."""
     (project / "sluice.yml").unlink()

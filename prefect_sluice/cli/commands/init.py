@@ -62,9 +62,8 @@ def _write(place: Path, project: Path, folder: Path) -> Path:
     prefix = "" if place == top else f"{place.relative_to(top).as_posix()}/"
     file = place / config.FILE
     called_in = os.path.relpath(home, place) if home else ""
-    content = text(
-        project.relative_to(place).as_posix(), default, targets, survey(project, top), prefix, called_in
-    )
+    surveyed = survey(project, top, [target.settings for target in targets])
+    content = text(project.relative_to(place).as_posix(), default, targets, surveyed, prefix, called_in)
     file.write_text(content, encoding="utf-8")
     _keep_out(top, [file for target in targets for file in target.database.files])
     return file
@@ -216,7 +215,8 @@ def _tell(file: Path, written: bool, console: Console) -> None:
     ]
     default = workspace.environment().name
     top = git.root(workspace.root)
-    surveyed = survey(workspace.project, top)
+    settings = [environment.target.settings for environment in workspace.environments.values()]
+    surveyed = survey(workspace.project, top, settings)
     is_committed = git.content(top, "HEAD", file.relative_to(top).as_posix()) == file.read_bytes()
     following = next_steps(surveyed, _shown(workspace.project, workspace.root), is_committed=is_committed)
     console.show(
