@@ -11,6 +11,21 @@ from prefect_sluice.dbt.profile import Target
 from prefect_sluice.isolation.sandbox import Rights
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 
+_ADDRESSES = (
+    "http://",
+    "https://",
+    "s3://",
+    "s3a://",
+    "s3n://",
+    "gs://",
+    "gcs://",
+    "r2://",
+    "az://",
+    "azure://",
+    "abfss://",
+    "hf://",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Session:
@@ -41,6 +56,15 @@ class Session:
     def cwd(self) -> Path:
         """The folder in the checkout where dbt runs: the project's, where no other is said."""
         return self.working_directory or self.project
+
+    @property
+    def readable(self) -> tuple[str, ...] | None:
+        """What views of the candidate may read, by paths, and by how addresses begin where the network may be reached: what the
+        project's code may; None where that is not held to anything."""
+        if self.rights is None:
+            return None
+        places = (self.work, *self.rights.read, *self.rights.write)
+        return (*(str(place.absolute()) for place in places), *(_ADDRESSES if self.rights.network else ()))
 
     @property
     def outputs(self) -> Path:

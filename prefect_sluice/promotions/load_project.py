@@ -330,7 +330,7 @@ def _new_facts(
 
     if not missing:
         return {}
-    warehouse = workspace.warehouse(environment, session.cwd)
+    warehouse = workspace.warehouse(environment, session)
     live = warehouse.generation(environment.name)
     warehouse.prepare(session.place, source_versions.stubs(live, warehouse.relations(), (), Targets()))
     fresh = {

@@ -38,7 +38,7 @@ def observe(
     policy = policy_of(workspace, loaded)
     ways = {text: policy.way(text) for text in texts}
     # As dbt opens it: a source may lie in what the profile attaches.
-    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    warehouse = workspace.warehouse(environment, loaded.session)
     is_there = environment.database.exists()
     relations = warehouse.relations()
     with warehouse.reader() if is_there else nullcontext() as reader:

@@ -105,7 +105,7 @@ def _without_rows(
 
 def _lay(workspace: Workspace, environment: Environment, loaded: LoadedProject, plan: Plan) -> None:
     """Make the side database anew, with what is served and is not built standing in it."""
-    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    warehouse = workspace.warehouse(environment, loaded.session)
     live = plan.base_of(warehouse.generation(environment.name))
     laid = source_versions.before_build(live, plan, warehouse.relations(), loaded.project.hooks)
     warehouse.prepare(loaded.session.place, laid)

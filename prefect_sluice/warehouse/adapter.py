@@ -21,7 +21,8 @@ class WarehouseOptions:
     `answers` are what a run read already of what it serves: the adapter's own, kept by whoever is at work.
 
     `connect` opens a connection as dbt's adapter of the engine does, None where plain ones do; `folder` is what relative paths
-    of a candidate's queries start from, None where none is built or read.
+    of a candidate's queries start from, None where none is built or read. `readable` are the files and folders that these may
+    read beside the candidate and what serves (of a network: how its addresses begin), None for all.
     """
 
     store: str
@@ -31,6 +32,7 @@ class WarehouseOptions:
     answers: dict[Any, Any]
     connect: Callable[..., Any] | None = None
     folder: Path | None = None
+    readable: tuple[str, ...] | None = None
 
 
 class Adapter(Protocol):

@@ -22,6 +22,7 @@ from prefect_sluice.warehouse.publishing import PublishMode, PublishRule
 
 if TYPE_CHECKING:
     from prefect_sluice.config.policy import ReleaseRules
+    from prefect_sluice.dbt.session import Session
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.state.bundles import BundleStore
     from prefect_sluice.state.shared_candidates import SharedCandidates
@@ -304,9 +305,9 @@ class Workspace:
             "shelf", bundles.url, lambda: SharedCandidates(bundles) if "://" in bundles.url else None
         )
 
-    def warehouse(self, environment: Environment, folder: Path | None = None) -> Warehouse:
-        """Return the warehouse of an environment. `folder` is the project in a checkout, where a candidate is built or read:
-        side databases are then opened as dbt opens them, and relative paths start there."""
+    def warehouse(self, environment: Environment, session: Session | None = None) -> Warehouse:
+        """Return the warehouse of an environment. With a `session`, in which a candidate is built or read, side databases are
+        opened as dbt opens them, relative paths start where dbt runs, and views read what its code may."""
         from prefect_sluice.dbt.implementation import connector
 
         settings = self.settings.warehouse
@@ -315,11 +316,18 @@ class Workspace:
             None if settings.publish == "auto" else PublishMode(settings.publish), settings.lock
         )
         target = environment.target
-        connect = connector(target, self.project, self.settings.vars) if folder else None
+        connect = connector(target, self.project, self.settings.vars) if session else None
         return target.adapter.warehouse(
             target.database,
             WarehouseOptions(
-                settings.store, settings.patience, rule, self.root / FOLDER, answers, connect, folder
+                settings.store,
+                settings.patience,
+                rule,
+                self.root / FOLDER,
+                answers,
+                connect,
+                session.cwd if session else None,
+                session.readable if session else None,
             ),
         )
 

@@ -131,3 +131,47 @@ def test_what_is_refused_changed_nothing_although_its_code_ran(run: Run, shop: P
     planned = run("plan", "-C", shop, "--json")
     assert json.loads(planned.out)["isolation"] == "isolated", planned
     assert "code of the change runs isolated" in run("plan", "-C", shop).out
+
+
+PLANTS = """
+import os
+def model(dbt, session):
+    open(os.path.expanduser("~/.pgpass"), "w").write("nothing")
+    return session.sql("select 1 as id")
+"""
+
+
+def test_a_view_reads_no_more_where_it_is_judged_than_where_it_was_built(
+    run: Run, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """~ is another folder in the process that judges than in the one that is shut in, and so is what lies there."""
+    home = shop.parent / "home"
+    home.mkdir()
+    (home / ".pgpass").write_text("hunter2-of-the-warehouse", "utf-8")
+    monkeypatch.setenv("HOME", str(home))
+    (shop / "models/planted.py").write_text(PLANTS, "utf-8")
+    (shop / "models/reading.sql").write_text(
+        "{{ config(materialized='view') }}\n-- depends_on: {{ ref('planted') }}\nselect content from read_text('~/.pgpass')\n",
+        "utf-8",
+    )
+    _commit(shop)
+    answer = run("release", "-C", shop, "--as", "Mallory", "--json")
+    assert answer.code == 1, answer
+    assert "Cannot access file" in answer.out
+    assert "hunter2" not in answer.out + answer.err
+    kept = [
+        path for path in (shop / ".sluice").rglob("*") if path.is_file() and b"hunter2" in path.read_bytes()
+    ]
+    assert kept == []
+
+    (shop / "models/planted.py").unlink()
+    (shop / "data").mkdir()
+    (shop / "data/near.csv").write_text("id\n7\n", "utf-8")
+    (shop / "models/reading.sql").write_text(
+        "{{ config(materialized='view') }}\nselect id from read_csv('data/near.csv')\n", "utf-8"
+    )
+    _commit(shop)
+    answer = run("release", "-C", shop, "--as", "Ada")
+    assert answer.code == 0, answer
+    with duckdb.connect(str(shop / "dev.duckdb"), read_only=True) as connection:
+        assert connection.execute("from reading").fetchall() == [(7,)]

@@ -10,6 +10,8 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
+from dbt_common.tests import enable_test_caching
+
 from prefect_sluice.dbt import wire_format
 from prefect_sluice.dbt.compiled_facts import from_json
 from prefect_sluice.dbt.core.project import CoreProject
@@ -46,6 +48,7 @@ def prepare() -> None:
     for name in _LOADED:
         importlib.import_module(name)
     if process.environment().get("SLUICE_WARM"):
+        enable_test_caching()  # dbt's own: what it made of a macro's text is kept for the next one with the same text
         with tempfile.TemporaryDirectory(prefix="sluice-warm-") as folder:
             _build_small_project(Path(folder).resolve())
         gc.collect()

@@ -85,7 +85,7 @@ def _built(
     release = serving(workspace, environment)
     whole = plan_release(workspace, environment, release, Cause.REFRESH)
     loaded = load(workspace, environment, release)
-    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    warehouse = workspace.warehouse(environment, loaded.session)
     live = warehouse.generation(environment.name)
     plan = only(whole, {*ancestors(loaded.project.nodes, wanted), *wanted}, live)
     results = make.apart(warehouse, loaded, live, plan)

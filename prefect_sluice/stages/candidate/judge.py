@@ -33,7 +33,7 @@ def judge(
     """Return what each gate found on the candidate. Changes nothing; reads what was sealed."""
     loaded = load(workspace, environment, release)
     asked = gates.make_gates(workspace.settings.gates, of_candidate=True)
-    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    warehouse = workspace.warehouse(environment, loaded.session)
     raw = warehouse.generation(environment.name)
     written = raw.known_as(plan.ids)
     known = ask_gates.subject(workspace, environment, loaded, release, plan)

@@ -83,7 +83,7 @@ def make(
             CandidateContents((), (), served, "", looked.renewed), None, (), (), {}, looked=looked
         )
     loaded = load(workspace, environment, release)
-    warehouse = workspace.warehouse(environment, loaded.session.cwd)
+    warehouse = workspace.warehouse(environment, loaded.session)
     live = plan.base_of(warehouse.generation(environment.name))
     looked = verify_reused.verify_reused(workspace, environment, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)

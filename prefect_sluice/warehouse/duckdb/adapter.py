@@ -47,7 +47,7 @@ class DuckDBAdapter:
             rule=settings.rule,
             ours=settings.ours,
             answers=settings.answers,
-            room=SideOpener(settings.connect or plain, settings.folder),
+            room=SideOpener(settings.connect or plain, settings.folder, settings.readable),
         )
 
     def session(self, settings: Mapping[str, str]) -> Engine:

@@ -6,7 +6,7 @@ import contextlib
 import gc
 import os
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -85,10 +85,12 @@ def remove(path: Path) -> None:
 @dataclass(frozen=True, slots=True)
 class SideOpener:
     """Where side databases are opened: `connect` brings what the project's views need (attached databases, extensions,
-    secrets, settings), `folder` is what its relative paths start from."""
+    secrets, settings), `folder` is what its relative paths start from, `readable` are the files and folders that they may read
+    (of a network: how its addresses begin); None: all that this process may."""
 
     connect: Connect = plain
     folder: Path | None = None
+    readable: tuple[str, ...] | None = None
 
     def open(self, path: Path, *, read_only: bool, config: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
         """Open a file."""
@@ -103,3 +105,19 @@ class SideOpener:
             return
         with inside(self.folder):
             yield
+
+    def confine(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Keep what queries read to what may be read, for as long as the file is open: the text of a view is the change's, and
+        this process has more rights than what built it. Nothing is attached afterwards."""
+        if self.readable is None:
+            return
+        files = [place for place in self.readable if Path(place).is_file()]
+        folders = [place for place in self.readable if place not in files]
+        connection.execute(f"set allowed_paths = {_listed(files)}")
+        connection.execute(f"set allowed_directories = {_listed(folders)}")
+        connection.execute("set enable_external_access = false")
+
+
+def _listed(places: Sequence[str]) -> str:
+    quoted = ", ".join("'" + place.replace("'", "''") + "'" for place in places)
+    return f"[{quoted}]"

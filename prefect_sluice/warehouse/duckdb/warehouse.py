@@ -152,6 +152,7 @@ class DuckDB(StateAnswers):
             self._attach_live(connection)
             if baseline is not None:
                 self._attach(connection, self._ours / baseline.at, BASELINE)
+            self._room.confine(connection)
             for statement in side_catalogue.own_lists(self.store):
                 connection.execute(statement)
             connection.execute("begin transaction")
@@ -168,6 +169,7 @@ class DuckDB(StateAnswers):
         there = {relation.name.folded for relation in self._state().relations} if links.live else set[Name]()
         with self._room.entered(), self._open(file, connect=self._room.open) as connection:
             self._attach_live(connection)
+            self._room.confine(connection)
             for statement in side_catalogue.lists(self.store):
                 connection.execute(statement)
             try:
