@@ -16,9 +16,9 @@ def examine() -> Iterator[Complaint]:
             "isolation",
             "",
             f"{protection.tier}: {protection.why}",
-            "tests that come with a change can do what the account of the deployer can"
+            "code of a change can do what the account of the deployer can"
             if not protection.is_isolated
-            else "tests that come with a change are not kept from all that lies outside",
-            "release on Linux 6.12 or later, where namespaces are allowed; see SECURITY.md",
+            else "code of a change is not kept from all that lies outside",
+            "release on Linux 6.12 or later, where namespaces are allowed; see docs/security.md",
             note=True,
         )
