@@ -31,10 +31,10 @@ from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 from tests.warm_commands import Commands
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.xdist_group("prefect")]
 
 POOL = "cancelled"
-PATIENCE = 90.0
+PATIENCE = 180.0
 FILES = {
     ".gitignore": "shop.duckdb*\n",
     "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
@@ -44,11 +44,11 @@ FILES = {
 }
 
 
-def until(asked: Callable[[], object], what: str) -> None:
-    """Wait until something is so, looking a few times a second."""
+def until(asked: Callable[[], object], what: str, seen: Callable[[], object] = str) -> None:
+    """Wait until something is so, looking a few times a second; where it never is, tell what was `seen`."""
     end, pause = time.monotonic() + PATIENCE, threading.Event()
     while not asked():
-        assert time.monotonic() < end, f"{what}: not within {PATIENCE:.0f} s"
+        assert time.monotonic() < end, f"{what}: not within {PATIENCE:.0f} s; {seen()}"
         pause.wait(0.2)
 
 
@@ -79,7 +79,7 @@ class Team:
             found[:] = [self.client.read_flow_run(run)]
             return found[0].state_name in names
 
-        until(is_over, f"a run that is {' or '.join(names)}")
+        until(is_over, f"a run that is {' or '.join(names)}", lambda: f"it is {found[0].state!r}")
         return found[0]
 
 
