@@ -348,7 +348,9 @@ def test_init_proposes_what_code_may_reach_outside_of_its_checkout(run: Run, pro
         "where token = '{{ env_var(\"LANDING_TOKEN\") }}'\n"
     )
     document = json.loads(run("init", "-C", project, "--json").out)
-    said = "an address in the network stands in models/landing.sql, models/landing.sql reads /landing/a: b.csv"
+    said = (
+        "an address in the network stands in models/landing.sql, models/landing.sql reads /landing/a: b.csv"
+    )
     assert document["found"]["outside"] == f"{said}, env_var reads LANDING_TOKEN: named under build"
     build = Workspace.at(project).settings.build
     assert (build.network, build.may_read, build.may_write) == (True, ("/landing/a: b.csv",), ())
