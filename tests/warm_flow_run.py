@@ -9,10 +9,11 @@ import signal
 import socket
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 with socket.socket(socket.AF_UNIX) as connection:
     connection.connect(sys.argv[1])
-    asked = json.dumps({"environ": dict(os.environ), "folder": os.getcwd()}) + "\n"  # noqa: PTH109
+    asked = json.dumps({"environ": dict(os.environ), "folder": str(Path.cwd())}) + "\n"
     sent = socket.send_fds(connection, [asked.encode()], [1, 2])
     connection.sendall(asked.encode()[sent:])
     with connection.makefile("r") as answers:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
+from prefect_sluice.dbt.session import ADDRESSES
 from prefect_sluice.runtime.allowed_variables import names_read
 from prefect_sluice.runtime.redaction import is_confidential
 
 _TEXTS = frozenset({".sql", ".py", ".yml", ".yaml"})
 _SKIPPED = frozenset({"target", "logs", ".git", ".sluice"})
-_SCHEME = r"(?:https?|s3[an]?|gs|gcs|az|abfss?|r2|hf)://"
+_SCHEME = rf"(?:{'|'.join(ADDRESSES)})"
 _SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
 _QUOTED_ADDRESS = re.compile(rf"""['"]{_SCHEME}""", re.IGNORECASE)
 _LOCATION_ADDRESS = re.compile(

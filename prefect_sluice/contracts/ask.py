@@ -28,6 +28,7 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.isolation.sandbox import Rights
 from prefect_sluice.isolation.warm import warm
+from prefect_sluice.runtime.documents import first_fault
 from prefect_sluice.sql.only_computes import Unsafe, only_computes
 from prefect_sluice.warehouse.base import Column
 
@@ -172,7 +173,7 @@ class ContractCode:
                     return [_shaped(answer, shape) for answer in answers]
                 why = f"it gave {count(len(answers), 'answer')}, and was asked for {len(wanted)}"
             except ValidationError as error:
-                why = _first(error)
+                why = first_fault(error)
         if len(wanted) > 1 and answered.in_time:
             return [self.ask([one], shape)[0] for one in wanted]
         return [ContractInvalid(f"the process that loads it gave no answer: {why}") for _ in wanted]
@@ -188,7 +189,7 @@ def losses_of(before: Json, now: Json, timeout: timedelta = _COMPARING) -> tuple
         found = _Losses.model_validate(answered.value).losses
     except ValidationError as error:
         return ContractInvalid(
-            f"the process that compares them gave no answer that can be read: {_first(error)}"
+            f"the process that compares them gave no answer that can be read: {first_fault(error)}"
         )
     return tuple(Loss(loss.where, loss.what, loss.sure) for loss in found)
 
@@ -200,13 +201,9 @@ def _shaped(value: JsonValue, shape: type[_Shape]) -> _Shape | ContractInvalid:
             return ContractInvalid(broken.what, broken.where, broken.fix)
         return shape.model_validate(value)
     except ValidationError as error:
-        return ContractInvalid(f"the process that loads it gave no answer that can be read: {_first(error)}")
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
+        return ContractInvalid(
+            f"the process that loads it gave no answer that can be read: {first_fault(error)}"
+        )
 
 
 class ContractQueries:

@@ -11,20 +11,11 @@ from prefect_sluice.dbt.profile import Target
 from prefect_sluice.isolation.sandbox import Rights
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 
-_ADDRESSES = (
-    "http://",
-    "https://",
-    "s3://",
-    "s3a://",
-    "s3n://",
-    "gs://",
-    "gcs://",
-    "r2://",
-    "az://",
-    "azure://",
-    "abfss://",
+ADDRESSES = (
+    "http://", "https://", "s3://", "s3a://", "s3n://", "gs://", "gcs://", "r2://", "az://", "azure://", "abfs://", "abfss://",
     "hf://",
-)
+)  # fmt: skip
+"""How addresses in a network begin that DuckDB reads from and writes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +55,7 @@ class Session:
         if self.rights is None:
             return None
         places = (self.work, *self.rights.read, *self.rights.write)
-        return (*(str(place.absolute()) for place in places), *(_ADDRESSES if self.rights.network else ()))
+        return (*(str(place.absolute()) for place in places), *(ADDRESSES if self.rights.network else ()))
 
     @property
     def outputs(self) -> Path:

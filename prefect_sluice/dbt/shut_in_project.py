@@ -154,7 +154,7 @@ class ShutInProject:
                 raise errors.DbtFailed(what, fix="see what this machine lacks: sluice doctor") from error
             self._conversation, self._protection = opened, opened.protection
             if not self._protection.is_isolated:
-                NOTICES.tell(Notice(Level.WARNING, self._protection.told))
+                NOTICES.tell(Notice(Level.WARNING, self._protection.description))
             self._exchange({"verb": "parse", "given": []})
             # Nothing of the project has run yet that could write to it.
             _keep_parsed(self._session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,10 @@ class Rights:
     required: bool = False
     file_size: int | None = 100_000_000
 
+    def within(self, timeout: timedelta | None) -> Rights:
+        """Return the same with this time; None: with the time that they have."""
+        return replace(self, timeout=timeout) if timeout else self
+
 
 @dataclass(frozen=True, slots=True)
 class Protection:
@@ -97,7 +101,7 @@ class Protection:
         return "isolated" if self.is_isolated else "as the deployer"
 
     @property
-    def told(self) -> str:
+    def description(self) -> str:
         """The tier in a line: what code of the change runs with, and what is missing."""
         if self.is_isolated:
             return f"code of the change runs isolated{f'; {self.why}' if self.why else ''}"

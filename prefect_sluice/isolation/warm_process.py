@@ -81,14 +81,13 @@ class _Child:
     ) -> None:
         self._module, self._connection, self._talk, self._asked = module, connection, talk, request
         self._code: int | None = None
-        self._watch: Watch | None = None
         self._error, self._in_time = "", True
 
     def run(self) -> dict[str, Any]:
         """Start it, wait for its answer, and end all that it left."""
         signal.signal(signal.SIGTERM, _stop)
         can_signal_all = landlock.scope_signals()
-        self._watch = Watch(Sandbox.of(self._asked["sandbox"]), can_signal_all=can_signal_all)
+        watch = Watch(Sandbox.of(self._asked["sandbox"]), can_signal_all=can_signal_all)
         hears, tells = os.pipe()
         answered, answers = os.pipe()
         process = os.fork()
@@ -100,7 +99,7 @@ class _Child:
             self._talk.close()  # so that who talks to the child learns of its end
         answer, left = b"", 0
         try:
-            answer = self._listen(process, answered)
+            answer = self._listen(process, answered, watch)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # what follows is not to be cut off
             left = end_all(process, can_signal_all=can_signal_all)
@@ -115,7 +114,7 @@ class _Child:
             "in_time": self._in_time,
         }
 
-    def _listen(self, process: int, answered: int) -> bytes:
+    def _listen(self, process: int, answered: int, watch: Watch) -> bytes:
         """Return what it says until it ends, or until there is a reason to end it."""
         answer = bytearray()
         seconds = self._asked["seconds"]
@@ -139,8 +138,8 @@ class _Child:
             elif time.monotonic() > until:
                 self._in_time = False
                 self._error = f"it was stopped after {self._asked['seconds']:g} s"
-            elif self._watch is not None and time.monotonic() - looked_at > LOOK_SECONDS:
-                looked_at, self._error = time.monotonic(), self._watch.exceeded()
+            elif time.monotonic() - looked_at > LOOK_SECONDS:
+                looked_at, self._error = time.monotonic(), watch.exceeded()
         return bytes(answer)
 
     def _has_ended(self, process: int) -> bool:

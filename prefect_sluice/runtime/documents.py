@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from prefect_sluice.domain.digests import Json
 
 if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+    from pydantic import TypeAdapter, ValidationError
 
 _Value = TypeVar("_Value")
 
@@ -25,6 +25,13 @@ def read(kind: type[_Value], document: Json) -> _Value:
     Raises ValueError for a document of something else.
     """
     return _adapter(kind).validate_python(document)
+
+
+def first_fault(error: ValidationError) -> str:
+    """Return the first thing that is wrong with a document, and where, without the document's own text."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, fault["loc"]))
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
 @cache

@@ -493,24 +493,17 @@ def _two_contracts(world: World, *columns: str) -> list[str]:
     return [f"contracts.marts:C{number}" for number in range(len(columns))]
 
 
-@needs_landlock
-def test_no_python_model_leads_outside(world: World) -> None:
-    """All attacks in one build: each is a model, tells what it heard, and fails."""
-    before = world.state()
-    network = "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')"
-    processes = LEAVES.format(code=READY.format(first=STAYS["detached, under another name"]))
-    attacks = [*WRITES.values(), *MODES.values(), *READS.values(), network, processes, ENDS]
-    files = {
-        f"models/m{number}.py": _model(f"SAID = []\n{world.names}{attack}\nraise ValueError(SAID)")
-        for number, attack in enumerate(attacks)
-    }
-    said = built(world, files)
-    assert [line for line in said.splitlines() if line.startswith("model.") and " error " not in line] == []
-    assert said.count("Python model failed") == len(attacks)
-    assert "hunter2" not in said
-    assert "ValueError: ['denied', 'denied']" in said
-    assert "'ended'" not in said.replace("SAID.append('ended')", "")
-    assert "'worked'" not in said
+ATTACKS = [
+    *WRITES.values(),
+    *MODES.values(),
+    *READS.values(),
+    "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')",
+    LEAVES.format(code=READY.format(first=STAYS["detached, under another name"])),
+    ENDS,
+]
+
+
+def _is_untouched(world: World, before: dict[str, tuple[object, ...]]) -> None:
     assert world.state() == before
     assert not (world.checkout / "contracts/new.py").exists()
     assert not world.was_reached()
@@ -518,14 +511,29 @@ def test_no_python_model_leads_outside(world: World) -> None:
 
 
 @needs_landlock
+def test_no_python_model_leads_outside(world: World) -> None:
+    """All attacks in one build: each is a model, tells what it heard, and fails."""
+    before = world.state()
+    files = {
+        f"models/m{number}.py": _model(f"SAID = []\n{world.names}{attack}\nraise ValueError(SAID)")
+        for number, attack in enumerate(ATTACKS)
+    }
+    said = built(world, files)
+    assert [line for line in said.splitlines() if line.startswith("model.") and " error " not in line] == []
+    assert said.count("Python model failed") == len(ATTACKS)
+    assert "hunter2" not in said
+    assert "ValueError: ['denied', 'denied']" in said
+    assert "'ended'" not in said.replace("SAID.append('ended')", "")
+    assert "'worked'" not in said
+    _is_untouched(world, before)
+
+
+@needs_landlock
 def test_no_library_of_sqlfluffs_leads_outside(world: World) -> None:
     """All attacks in one file that is linted: a library that the settings name tells what it heard, and fails."""
     before = world.state()
-    network = "import socket; socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')"
-    processes = LEAVES.format(code=READY.format(first=STAYS["detached, under another name"]))
-    attacks = [*WRITES.values(), *MODES.values(), *READS.values(), network, processes, ENDS]
     library = (
-        f"import os\nSAID = []\n{world.names}\ndef run():\n    for attack in {attacks!r}:\n        try:\n"
+        f"import os\nSAID = []\n{world.names}\ndef run():\n    for attack in {ATTACKS!r}:\n        try:\n"
         "            exec(attack, globals())\n            SAID.append('worked')\n"
         "        except Exception as error:\n            SAID.append(type(error).__name__)\n"
         "    raise ValueError(' '.join(map(str, SAID)))\n"
@@ -535,10 +543,7 @@ def test_no_library_of_sqlfluffs_leads_outside(world: World) -> None:
     assert "hunter2" not in said
     assert "denied denied" in said
     assert "ended" not in said
-    assert world.state() == before
-    assert not (world.checkout / "contracts/new.py").exists()
-    assert not world.was_reached()
-    assert not [each for each in psutil.process_iter() if _is_marked(each)]
+    _is_untouched(world, before)
 
 
 @pytest.mark.parametrize(

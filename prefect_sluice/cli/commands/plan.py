@@ -81,7 +81,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
                 costs=preview.costs,
             )
         )
-        console.show([line(preview.protection.told)] if preview.protection else [])
+        console.show([line(preview.protection.description)] if preview.protection else [])
         policy = policy_lines(preview.policy, width=console.width)
         console.show(
             [

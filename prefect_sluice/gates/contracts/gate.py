@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from prefect_sluice import config
@@ -46,7 +46,7 @@ class Contracts:
 
     def _rights(self, release: ReleaseView, tools: ToolsView) -> Rights:
         own = Rights((release.root, *tools.readable), tools.variables, required=tools.must_isolate)
-        return replace(own, timeout=self.settings.timeout) if self.settings.timeout else own
+        return own.within(self.settings.timeout)
 
 
 def _nothing(release: ReleaseView) -> str:

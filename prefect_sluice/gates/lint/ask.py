@@ -14,6 +14,7 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.gates.lint.sqlfluff import FileToLint, LintedFile
 from prefect_sluice.isolation.sandbox import Rights
 from prefect_sluice.isolation.warm import warm
+from prefect_sluice.runtime.documents import first_fault
 
 CHILD = "prefect_sluice.gates.lint.child"
 _ANSWERS = TypeAdapter(list[LintedFile])
@@ -43,8 +44,7 @@ class LintProcess:
                     return answers
                 why = f"it gave {count(len(answers), 'answer')}, and was asked for {len(sources)}"
             except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-                why = f"it gave no answer that can be read: {first['msg']}"
+                why = f"it gave no answer that can be read: {first_fault(error)}"
         return [
             LintedFile(broken=f"the process in which sqlfluff runs gave no answer: {why}") for _ in sources
         ]

@@ -145,21 +145,20 @@ class Lint:
         memory = tools.memory
         answers = {s.key: answer for s in sources if (answer := _recall(memory, s.key)) is not None}
         todo = {s.key: s for s in sources if s.key not in answers}
-        fresh = self._process(release, tools, [*todo.values()]).ask([*todo.values()])
-        for key, answer in zip(todo, fresh, strict=True):
+        new = tuple(todo.values())
+        for key, answer in zip(todo, self._process(release, tools, new).ask(new), strict=True):
             answers[key] = answer
             if not answer.broken:
                 _keep(memory, key, answer)
         return answers
 
     def _process(self, release: ReleaseView, tools: ToolsView, sources: Sequence[FileToLint]) -> LintProcess:
-        own = Rights((release.root.resolve(), *tools.readable), required=tools.must_isolate)
-        rights = replace(own, timeout=self.settings.timeout) if self.settings.timeout else own
+        rights = Rights((release.root.resolve(), *tools.readable), required=tools.must_isolate)
         return LintProcess(
             release.project.resolve(),
             release.dialect,
             cast("Json", dict(tools.vars)),
-            rights,
+            rights.within(self.settings.timeout),
             self._wanted(sources),
         )
 

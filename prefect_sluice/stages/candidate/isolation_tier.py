@@ -14,4 +14,4 @@ def report(protection: Protection | None) -> tuple[GateReport, ...]:
     if protection is None:
         return ()
     verdict = Verdict.PASSED if protection.is_isolated else Verdict.WARNED
-    return (GateReport(STAGE, (Finding(STAGE, "isolation", verdict, protection.told),)),)
+    return (GateReport(STAGE, (Finding(STAGE, "isolation", verdict, protection.description),)),)
