@@ -19,7 +19,7 @@ SAME_TYPE_NAME = 0
 SAME_FILE_NAME = 11
 """How many names of files are used more than twice, but for those that each gate, engine or package has."""
 
-_ONE_IN_EACH = {"__init__", "gate", "measure", "base", "functions"}
+_ONE_IN_EACH = {"__init__", "gate", "measure", "base", "functions", "ask", "child"}
 
 
 def sources() -> Iterator[Path]:

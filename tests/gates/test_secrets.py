@@ -551,6 +551,9 @@ def test_many_in_one_file_are_bounded(tmp_path: Path) -> None:
 # ---- the baseline of detect-secrets ----------------------------------------------------------------------
 
 
+LEAVES_OUT = {"path": "detect_secrets.filters.regex.should_exclude_file"}
+
+
 def baseline(**more: object) -> str:
     known = {"type": "AWS Access Key", "hashed_secret": sha1(CANARY.encode()).hexdigest()}
     return json.dumps({"version": "1.5.0", "results": {"models/a.sql": [known]}, **more})
@@ -569,11 +572,32 @@ def test_what_a_baseline_lists_is_known(tmp_path: Path, place: str) -> None:
 
 def test_a_baseline_chooses_plugins_and_leaves_files_out(tmp_path: Path) -> None:
     plugins = [{"name": "PrivateKeyDetector"}]
-    filters = [{"path": "detect_secrets.filters.regex.should_exclude_file", "pattern": ["^tests/"]}]
+    filters = [{**LEAVES_OUT, "pattern": ["^tests/"]}]
     files = {"tests/b.py": f"key = '{TOKEN}'", "b.sql": sql(CANARY), FILE: baseline(plugins_used=plugins)}
     assert ask(subject(tmp_path, files)).verdict is PASSED
     files = {**files, FILE: baseline(filters_used=filters)}
     assert [one.location for one in ask(subject(tmp_path, files)).findings] == ["b.sql:2"]
+
+
+BACKTRACKS = "(a|a)*$"
+
+
+@pytest.mark.parametrize(
+    ("filters", "files"),
+    [
+        ("regex.should_exclude_file", {f"{'a' * 60}b.sql": "select 1"}),
+        ("regex.should_exclude_line", {"a.sql": f"password = '{TOKEN}' -- {'a' * 60}b"}),
+    ],
+)
+def test_a_baselines_pattern_that_backtracks_for_ever_is_stopped(
+    tmp_path: Path, filters: str, files: Mapping[str, str]
+) -> None:
+    """It is the change's own, and matched in a process of its own."""
+    known = baseline(filters_used=[{"path": f"detect_secrets.filters.{filters}", "pattern": [BACKTRACKS]}])
+    [finding] = ask(subject(tmp_path, {**files, FILE: known}), timeout="1s").findings
+    assert (finding.verdict, finding.check) == (ERRORED, "baseline")
+    assert "stopped after 1 s" in finding.summary
+    assert FILE in finding.summary
 
 
 def test_neither_the_network_nor_the_projects_code_is_used(
@@ -597,7 +621,14 @@ def test_neither_the_network_nor_the_projects_code_is_used(
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", '{"results": []}', '{"results": {"a": [{}]}}', baseline(plugins_used=[{"name": "Nobody"}])],
+    [
+        "",
+        "{}",
+        '{"results": []}',
+        '{"results": {"a": [{}]}}',
+        baseline(plugins_used=[{"name": "Nobody"}]),
+        baseline(filters_used=[{**LEAVES_OUT, "pattern": "("}]),
+    ],
 )
 def test_a_baseline_that_cannot_be_used_is_an_error(tmp_path: Path, text: str) -> None:
     report = ask(subject(tmp_path, {"a.sql": "select 1", FILE: text}))
@@ -618,7 +649,7 @@ def test_only_what_is_clean_is_remembered(tmp_path: Path, monkeypatch: pytest.Mo
         seen.extend(texts)
         return find_secrets(texts, asked)
 
-    monkeypatch.setattr("prefect_sluice.gates.secrets.gate.find_secrets", spy)
+    monkeypatch.setattr("prefect_sluice.gates.secrets.ask.find_secrets", spy)
     ask(asked)
     ask(asked, plugins_off=[])
     assert seen == ["a.sql", "b.sql", "a.sql"] or seen == ["a.sql", "a.sql", "b.sql"]

@@ -25,6 +25,7 @@ _FORM = 3
 """The number of what is looked for here besides: what an older Sluice remembered as clean is looked at again."""
 FILE = ".secrets.baseline"
 """Where detect-secrets writes what is known."""
+_ANEW = "write it anew: detect-secrets scan > .secrets.baseline"
 
 _ESCAPE = re.compile(r"\\[nrt]")
 """A line's end or a tabulator within a text in quotes: what comes after begins a word."""
@@ -70,7 +71,7 @@ class SecretRules:
 
     off: tuple[str, ...] = ()
     known: frozenset[tuple[str, str, str]] = frozenset()
-    excluded: tuple[re.Pattern[str], ...] = ()
+    excluded: tuple[str, ...] = ()
     plugins: tuple[Mapping[str, Json], ...] = ()
     filters: tuple[Mapping[str, Json], ...] = field(default=())
 
@@ -82,14 +83,42 @@ class SecretRules:
         plain: list[Json] = [list(self.off), [dict(item) for item in self.plugins]]
         return digest([_FORM, VERSION, *plain, [dict(item) for item in self.filters]])
 
-    def leaves_out(self, path: str) -> bool:
-        """Say whether a baseline leaves this file out, or is it; a list of digests that a program writes is left out, too."""
-        from detect_secrets.filters.heuristic import is_lock_file
+    @property
+    def has_patterns(self) -> bool:
+        """Say whether there may be patterns that somebody else wrote: a baseline brings them."""
+        return bool(self.excluded or self.plugins or self.filters)
 
-        place = Path(path)
-        if place.name == FILE or place.suffix in _LISTS or is_lock_file(path):
-            return True
-        return any(pattern.search(path) for pattern in self.excluded)
+    def excludes(self, path: str) -> bool:
+        """Say whether a baseline leaves this file out by a pattern. Raises BadInput for one that is none."""
+        try:
+            return any(re.search(pattern, path) for pattern in self.excluded)
+        except re.error as error:
+            raise BadInput(f"holds a pattern that is none ({error})", FILE, _ANEW) from None
+
+    def document(self) -> dict[str, Json]:
+        """Return what is looked for as JSON; what is known is not among it."""
+        return {
+            "off": list(self.off),
+            "excluded": list(self.excluded),
+            "plugins": [dict(plugin) for plugin in self.plugins],
+            "filters": [dict(one) for one in self.filters],
+        }
+
+    @staticmethod
+    def read(document: Mapping[str, Any]) -> SecretRules:
+        """Return what `document` made JSON of."""
+        off, excluded, plugins, filters = (
+            tuple(document[key]) for key in ("off", "excluded", "plugins", "filters")
+        )
+        return SecretRules(off, excluded=excluded, plugins=plugins, filters=filters)
+
+
+def is_list_of_digests(path: str) -> bool:
+    """Say whether a program writes this file, a list of digests: a baseline, a lock file."""
+    from detect_secrets.filters.heuristic import is_lock_file
+
+    place = Path(path)
+    return place.name == FILE or place.suffix in _LISTS or is_lock_file(path)
 
 
 def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> SecretRules:
@@ -106,8 +135,7 @@ def rules(root: Path, folders: Iterable[str], off: tuple[str, ...]) -> SecretRul
 
 
 def _with_baseline(made: SecretRules, file: Path, prefix: str) -> SecretRules:
-    fix = "write it anew: detect-secrets scan > .secrets.baseline"
-    with parsing("is no baseline that can be read", f"{prefix}{FILE}", fix):
+    with parsing("is no baseline that can be read", f"{prefix}{FILE}", _ANEW):
         raw: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         known = {
             (prefix + str(path), str(item["type"]), str(item["hashed_secret"]))
@@ -118,7 +146,7 @@ def _with_baseline(made: SecretRules, file: Path, prefix: str) -> SecretRules:
         filters = [item for item in raw.get("filters_used", ()) if str(item["path"]).startswith(_ALL)]
         kept = [item for item in filters if not item["path"].removeprefix(_ALL).startswith(_OWN)]
         excluded = [
-            re.compile(pattern)
+            str(pattern)
             for item in filters
             if item["path"] == f"{_ALL}regex.should_exclude_file"
             for pattern in ([item["pattern"]] if isinstance(item["pattern"], str) else item["pattern"])

@@ -20,7 +20,15 @@ from prefect_sluice.domain.memory import Memory
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.gates.base import ReleaseView, ToolsView
 from prefect_sluice.gates.inherited import folded, unknown_former_texts
-from prefect_sluice.gates.secrets.detector import FILE, PossibleSecret, SecretRules, find_secrets, rules
+from prefect_sluice.gates.secrets.ask import SecretSearch
+from prefect_sluice.gates.secrets.detector import (
+    FILE,
+    PossibleSecret,
+    SecretRules,
+    is_list_of_digests,
+    rules,
+)
+from prefect_sluice.isolation.sandbox import Rights
 
 _ID = "secrets"
 _OFF = ("HexHighEntropyString", "IPPublicDetector")
@@ -79,10 +87,12 @@ class Secrets:
         root = release.root
         try:
             asked = rules(root, (".", project), self.settings.plugins_off)
-            texts, unread = self._read(root, release.touched, asked)
+            rights = Rights(required=tools.must_isolate).within(self.settings.timeout)
+            search = SecretSearch(asked, rights)
+            texts, unread = self._read(root, release.touched, search)
             if not texts and not unread:
                 return GateReport(_ID, not_applicable="no file that differs is a text")
-            found = _scan_with_memory(texts, asked, tools.memory)
+            found = _scan_with_memory(texts, search, tools.memory)
         except BadInput as error:
             return GateReport(_ID, (Finding(_ID, "baseline", Verdict.ERRORED, str(error), location=FILE),))
         fresh = {path: new for path, items in found.items() if (new := _fresh(path, items, asked))}
@@ -102,9 +112,13 @@ class Secrets:
         own += [] if fresh else _nothing(found)
         return GateReport(_ID, folded(own, old, "secret-like text", named=True))
 
-    def _read(self, root: Path, paths: Sequence[str], asked: SecretRules) -> tuple[dict[str, str], list[str]]:
+    def _read(
+        self, root: Path, paths: Sequence[str], search: SecretSearch
+    ) -> tuple[dict[str, str], list[str]]:
         """Return the texts by path, and the files that are too large to be looked through."""
-        wanted = [path for path in paths if self._is_wanted(root, path, asked)]
+        wanted = [path for path in paths if self._is_wanted(root, path)]
+        left_out = search.left_out(wanted)
+        wanted = [path for path in wanted if path not in left_out]
         sizes = {path: (root / path).stat().st_size for path in wanted}
         texts: dict[str, str] = {}
         unread: list[str] = []
@@ -119,8 +133,8 @@ class Secrets:
                 room -= sizes[path]
         return texts, unread
 
-    def _is_wanted(self, root: Path, path: str, asked: SecretRules) -> bool:
-        if asked.leaves_out(path) or any(fnmatchcase(path, pattern) for pattern in self.settings.exclude):
+    def _is_wanted(self, root: Path, path: str) -> bool:
+        if is_list_of_digests(path) or any(fnmatchcase(path, pattern) for pattern in self.settings.exclude):
             return False
         file = root / path
         return file.is_file() and not file.is_symlink() and not _is_binary(file)
@@ -133,12 +147,12 @@ def _is_binary(file: Path) -> bool:
 
 
 def _scan_with_memory(
-    texts: Mapping[str, str], asked: SecretRules, memory: Memory | None
+    texts: Mapping[str, str], search: SecretSearch, memory: Memory | None
 ) -> dict[str, Sequence[PossibleSecret]]:
     """Return what was found by path. That a text is clean is remembered; what is in one that is not, never."""
-    keys = {path: digest([asked.key, path, text]) for path, text in texts.items()}
+    keys = {path: digest([search.rules.key, path, text]) for path, text in texts.items()}
     todo = {path: text for path, text in texts.items() if memory is None or memory.recall(keys[path]) is None}
-    found: Mapping[str, Sequence[PossibleSecret]] = find_secrets(todo, asked) if todo else {}
+    found = search.find(todo)
     for path, items in found.items():
         if not items and memory is not None:
             memory.keep(keys[path], "clean")
