@@ -18,6 +18,7 @@ from typing import Any
 from dbt_common.tests import enable_test_caching
 
 import prefect_sluice
+from prefect_sluice.dbt import implementation
 
 _HEAVY = (
     "alembic.command",
@@ -71,6 +72,7 @@ def warm(write: Callable[[Path], object]) -> None:
             importlib.import_module(found.name)
     _use_dbt(write)
     _use_what_gates_and_pages_need()
+    implementation.get_ready("preferred")  # what dbt is asked in: one process for all children
     # DuckDB, numpy and Arrow start threads of their own as they are imported; no child uses what these work for.
     assert threading.active_count() == 1, "what forks has no threads"
     gc.collect()

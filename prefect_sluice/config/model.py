@@ -70,7 +70,7 @@ class EnvironmentPolicy(Approving):
         description="What a refresh does that finds a hold, a freeze, a block, or another one at work.",
     )
     isolation: Literal["off", "preferred", "required"] = Field(
-        default="off",
+        default="preferred",
         description="Whether dbt runs in a process of its own that is shut in: it reads its checkout and what serves, and "
         "builds. `preferred`: where this machine cannot isolate it, it runs with the rights of the deployer, and that is told; "
         "`required`: there nothing is built. `off`: dbt runs in Sluice's own process.",

@@ -18,8 +18,8 @@ _FORM = 1
 """The form of the document. One of a later form is refused, since what it allows is not known here."""
 _NOT_POLICY = frozenset({"target"})
 """Where an environment is, not what may be done there."""
-_CAME_LATER: Mapping[str, Json] = {"isolation": "off"}
-"""Keys that an older Sluice did not know, each with what it did: left out where they say that, so that no policy is another one
+_CAME_LATER: Mapping[str, Json] = {"isolation": "preferred"}
+"""Keys that an older Sluice did not know, each with its default: left out where they say that, so that no policy is another one
 because Sluice is."""
 _LONGEST = 60
 
@@ -133,7 +133,7 @@ def changes(before: ReleaseRules, after: ReleaseRules) -> tuple[RuleChange, ...]
 def _flat(rules: ReleaseRules) -> Iterator[tuple[str, Json]]:
     """Yield each setting by its key; a gate's `on` also where nothing is written of it, since the default blocks."""
     document = cast("dict[str, dict[str, Any]]", rules.document())
-    for key, value in document["policy"].items():
+    for key, value in {**_CAME_LATER, **document["policy"]}.items():
         if isinstance(value, dict):
             yield from (
                 (f"{key}.{inner}", setting) for inner, setting in cast("dict[str, Json]", value).items()
@@ -160,6 +160,7 @@ def _cut(text: str) -> str:
 
 _STRICT = {"self_approval": "deny", "direct": "deny", "partial": "deny"}
 _ON = ("off", "warn", "block")
+_ISOLATION = ("off", "preferred", "required")
 _LESS = ("approvals", "refresh_approvals", "keep.generations")
 """Settings of which less asks for less."""
 
@@ -173,6 +174,8 @@ def _weaker(key: str, before: Json, after: Json) -> bool:
         return not new or bool(old and set(new) - set(old))
     if key == "after":
         return after == "any"
+    if key == "isolation":
+        return _ISOLATION.index(str(after)) < _ISOLATION.index(str(before))
     if key in {"keep.age", "approval_expires"}:
         shorter = _number(after) < _number(before)
         return shorter if key == "keep.age" else not shorter

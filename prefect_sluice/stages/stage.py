@@ -65,7 +65,6 @@ def stage(work: Work) -> Work:
         reports = (
             *judge(workspace, place, release, plan, made),
             *verify_reused.report(made.looked),
-            *isolation_tier.report(loaded.dbt.protection),
         )
         if gates.judge(reports, workspace.settings.gates).lets_through:
             reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
@@ -77,13 +76,15 @@ def stage(work: Work) -> Work:
         if isinstance(less, Work):
             return stage(less)
         why_not = less
-    keep_reports(workspace, promotion, STAGE, reports)
+    # In what rights the code ran judges nothing of what it made: where no gate looks, this is not to stand for one.
+    told = (*reports, *isolation_tier.report(loaded.dbt.protection))
+    keep_reports(workspace, promotion, STAGE, told)
     if not gates.judge(reports, workspace.settings.gates).lets_through:
-        return refuse(work, workspace, reports, STAGE, why_not)
+        return refuse(work, workspace, told, STAGE, why_not)
     share(workspace, promotion.id, made.place, made.contents.file)
-    staged = _record(workspace, work, promotion, made, reports)
+    staged = _record(workspace, work, promotion, made, told)
     reach(FaultPoint.STAGE_RECORDED)
-    return replace(work, promotion=staged, reports=(*work.reports, *reports))
+    return replace(work, promotion=staged, reports=(*work.reports, *told))
 
 
 def _tell_tests(judged: GateJudged, tests: tuple[DataTest, ...]) -> None:

@@ -52,7 +52,9 @@ def test_code_of_a_change_sees_no_secret(
         (released / name).parent.mkdir(exist_ok=True)
         (released / name).write_text(text)
     policy = (released / "sluice.yml").read_text()
-    (released / "sluice.yml").write_text(f"{policy}gates: {{project_tests: {{env: [FLAG]}}}}\n")
+    (released / "sluice.yml").write_text(
+        f"{policy}gates: {{project_tests: {{env: [FLAG]}}}}\nbuild: {{may_write: [{seen}]}}\n"
+    )
     git(released, "add", "--all")
     git(released, "commit", "--quiet", "--message", "Look around")
     for name, value in {**SECRETS, **PLAIN, "SLUICE_STATE": str(released / ".sluice" / "state.db")}.items():

@@ -19,7 +19,7 @@ FILES = {
     ".gitignore": "shop.duckdb*\n",
     "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\n",
     "profiles.yml": "shop: {target: prod, outputs: {prod: {type: duckdb, path: shop.duckdb, threads: 2}}}\n",
-    "sluice.yml": "environments:\n  prod: {approvals: 0}\n",
+    "sluice.yml": "environments:\n  prod: {approvals: 0, isolation: off}\n",  # dbt in this process
     "models/slow.sql": (
         "{{ config(materialized='table') }}\n"
         "select sum(a.i * b.i) as n from range(30000000) a(i), range(30000000) b(i)\n"

@@ -39,6 +39,7 @@ _HARMLESS_OPTIONS = frozenset(
         "autoinstall_known_extensions",
         "autoload_known_extensions",
         "default_block_size",
+        "extension_directory",
         "max_memory",
         "memory_limit",
         "preserve_insertion_order",

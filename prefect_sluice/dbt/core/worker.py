@@ -37,6 +37,9 @@ _LOADED = (
     *("prefect_sluice.sql.canonical", "prefect_sluice.sql.columns.shape"),
 )
 
+_THRESHOLDS = (50_000, 20, 50)
+"""See `cli.run`: a manifest is many objects that live until the end."""
+
 
 def prepare() -> None:
     """Load what every project needs. No thread is left: a child would inherit its locks.
@@ -45,8 +48,10 @@ def prepare() -> None:
     its classes and the templates of its macros as it first needs them, some seconds long.
     """
     process.disable_telemetry()
+    gc.set_threshold(*_THRESHOLDS)
     for name in _LOADED:
         importlib.import_module(name)
+    wire_format.get_ready()
     if process.environment().get("SLUICE_WARM"):
         enable_test_caching()  # dbt's own: what it made of a macro's text is kept for the next one with the same text
         with tempfile.TemporaryDirectory(prefix="sluice-warm-") as folder:
