@@ -27,7 +27,13 @@ def _look(request: Request, named: tuple[str, ...], workspace: Workspace) -> str
     plan_view = planned(request, named, workspace)
     links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
     publish = None if plan_view.plan.changes_nothing else plan_view.expected
-    record = ReleaseRecord(plan_view.release, plan=plan_view.plan, expected=publish, costs=plan_view.costs)
+    record = ReleaseRecord(
+        plan_view.release,
+        plan=plan_view.plan,
+        expected=publish,
+        costs=plan_view.costs,
+        commits=plan_view.commits,
+    )
     page = plan_page(report(record), links, plan_view.reasons)
     about = f"What would be built for {plan_view.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(

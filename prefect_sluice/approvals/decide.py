@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from prefect_sluice.approvals import approval_policy as approving
 from prefect_sluice.approvals.approval_policy import (
@@ -18,7 +17,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
 from prefect_sluice.domain.release import Release
-from prefect_sluice.promotions.commits import between
+from prefect_sluice.promotions.commits import between, missing
 from prefect_sluice.runtime import process
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import rules_of
@@ -69,7 +68,7 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
         if commits is None:
             made += git.read_authorship(repository, f"{change.commit}^!")
         else:
-            untold = _missing(repository, commits.since, commits.until)
+            untold = missing(repository, commits.since, commits.until)
             since = () if untold else (f"^{commits.since}",)
             made += git.read_authorship(repository, commits.until, *since, paths=commits.paths)
     except BadInput as error:
@@ -84,16 +83,6 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
     ]
     others = [alias for text in maps for person in dict.fromkeys(named) for alias in aliases(person, text)]
     return Authors(tuple(dict.fromkeys((*named, *others))), untold)
-
-
-def _missing(repository: Path, since: str, until: str) -> str:
-    """Return in words what is missing of the commits between two; "" where all are here."""
-    for commit in (since, until):
-        if not git.has(repository, commit):
-            return f"commit {commit[:7]} is not in this clone"
-    if git.is_cut(repository, since, until):
-        return f"this clone is shallow, and has not all commits between {since[:7]} and {until[:7]}"
-    return ""
 
 
 def _mailmap(workspace: Workspace, release: Release) -> str:

@@ -1,11 +1,12 @@
-"""Change and Release: what came out of git, and the immutable bundle made from it."""
+"""Change and Release: what came out of git, the commits between two of them, and the immutable bundle made from one."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from prefect_sluice.domain.digests import Json, digest
 
@@ -55,9 +56,97 @@ class Commit:
     subject: str
     at: datetime
 
+    def __str__(self) -> str:
+        """Return it as people are told of it: `24ea358 Hotfix 2 (Bob)`."""
+        return f"{self.id[:7]} {self.subject} ({self.name})"
+
+    @property
+    def name(self) -> str:
+        """Its author's name alone."""
+        return self.author.partition(" <")[0]
+
     def document(self) -> dict[str, Json]:
         """Return it as JSON."""
         return {"id": self.id, "author": self.author, "subject": self.subject, "at": self.at.isoformat()}
+
+
+KEPT_COMMITS = 50
+"""So many commits that come, and that go, are kept in a document; how many there are is told beside them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRange:
+    """What a release brings to what serves, and what it takes away, in commits, each newest first.
+
+    `since` is the commit that serves and `until` that of the release, as whole object names. `comes` are the commits that the
+    release has and what serves has not, `goes` those that serve and that it has not; `coming` and `going` count them, also where
+    a document kept no more than `KEPT_COMMITS`. `again` counts commits that serve, and that the release has as other commits
+    with the same change (rebased, cherry-picked): nothing of them goes. Of a part, only commits that touch its files count.
+    `untold` says why git cannot tell ("": it can); both lists are then empty. `generation` is the newest that serves an old
+    commit as it was and can be served again (0: there is none, or the commit is not old).
+    """
+
+    since: str
+    until: str
+    comes: tuple[Commit, ...] = ()
+    goes: tuple[Commit, ...] = ()
+    coming: int = 0
+    going: int = 0
+    again: int = 0
+    untold: str = ""
+    generation: int = 0
+
+    @classmethod
+    def of(
+        cls, since: str, until: str, comes: Sequence[Commit], goes: Sequence[Commit], again: int = 0
+    ) -> CommitRange:
+        """Return the range of these commits, counted."""
+        return cls(since, until, tuple(comes), tuple(goes), len(comes), len(goes), again)
+
+    @property
+    def is_old(self) -> bool:
+        """Say whether the release is an old commit: what serves has all of it, and more."""
+        return bool(not self.coming and self.going and not self.untold)
+
+    @property
+    def is_plain(self) -> bool:
+        """Say whether the release's own commit is all that there is to tell: it comes, and nothing else comes or goes."""
+        own = self.coming <= 1 and all(commit.id == self.until for commit in self.comes)
+        return own and not (self.going or self.untold)
+
+    def document(self) -> dict[str, Json]:
+        """Return it as JSON, of each list the newest commits."""
+        return {
+            "since": self.since,
+            "until": self.until,
+            "comes": [commit.document() for commit in self.comes[:KEPT_COMMITS]],
+            "goes": [commit.document() for commit in self.goes[:KEPT_COMMITS]],
+            "coming": self.coming,
+            "going": self.going,
+            "again": self.again,
+            "old": self.is_old,
+            "untold": self.untold,
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def read(cls, document: Any) -> CommitRange:
+        """Read what `document` wrote."""
+        comes, goes = (tuple(map(_commit, document[name])) for name in ("comes", "goes"))
+        counts = (document["coming"], document["going"], document["again"])
+        said = (document["untold"], document["generation"])
+        return cls(document["since"], document["until"], comes, goes, *counts, *said)
+
+
+def listed(commits: Sequence[Commit], number: int, most: int = 3) -> str:
+    """Return commits in a line, the first of `number`: `24ea358 Hotfix 2 (Bob); 1f2e3d4 Hotfix 1 (Bob); and 12 more`."""
+    more = f"; and {number - most} more" if number > most else ""
+    return "; ".join(map(str, commits[:most])) + more
+
+
+def _commit(document: Any) -> Commit:
+    at = datetime.fromisoformat(document["at"])
+    return Commit(document["id"], document["author"], document["subject"], at)
 
 
 @dataclass(frozen=True, slots=True)

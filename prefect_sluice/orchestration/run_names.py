@@ -90,7 +90,12 @@ def _what(work: Work) -> str:
 def _commit(work: Work) -> str:
     if work.change is None:
         return ""
-    return "working tree" if work.change.commit == DIRTY else work.change.commit[:_SHORT]
+    if work.change.commit == DIRTY:
+        return "working tree"
+    commits = work.commits
+    more = f" and {commits.coming - 1} more" if commits is not None and commits.coming > 1 else ""
+    without = f", without {commits.goes[0].id[:_SHORT]}" if commits is not None and commits.going else ""
+    return f"{work.change.commit[:_SHORT]}{more}{without}"
 
 
 def _shortened(ref: str) -> str:

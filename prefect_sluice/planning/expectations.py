@@ -12,8 +12,8 @@ from prefect_sluice.config.expected_change import Expectation
 ROWS = "rows"
 """The column's name that stands for rows that come or go."""
 GRAMMAR = (
-    "write it as `Expect: relation.column up to 3%`, `Expect: relation.*`, `Expect: relation rows up to 3%`"
-    " or `Expect: relation edited (why)`"
+    "write it as `Expect: relation.column up to 3%`, `Expect: relation.*`, `Expect: relation rows up to 3%`,"
+    " `Expect: relation edited (why)` or `Expect: 1a2b3c4 goes (why)` of a commit"
 )
 
 _BEGINS = re.compile(r"expect\s*:", re.IGNORECASE)
@@ -25,6 +25,7 @@ _LINE = re.compile(
 _WHOLE = r'("(?:[^"]|"")+"|[^\s"()%]+)'
 """A name that may have its schema before it: no column follows."""
 _EDITED = re.compile(rf"expect\s*:\s*{_WHOLE}\s+edited\s+\((.+)\)\s*", re.IGNORECASE)
+_GOES = re.compile(r"expect\s*:\s*([0-9a-f]{7,64})\s+goes\s+\((.+)\)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,23 @@ class ExpectedEdit:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedLoss:
+    """A commit that serves and that goes, which was meant: with all above it that the release has not. `commit` is the beginning
+    of its id, `where` where it is declared, `by` who wrote that."""
+
+    commit: str
+    where: str
+    reason: str
+    by: str = ""
+
+    @property
+    def words(self) -> str:
+        """Who declared it, where, and why."""
+        who = f" of {self.by}" if self.by else ""
+        return f"{self.where}{who} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadableDeclaration:
     """A declaration that nobody can read: where it stands, and what is wrong with it."""
 
@@ -94,11 +112,15 @@ class CommitDeclarations:
     expected: tuple[ExpectedChange, ...] = ()
     unreadable: tuple[UnreadableDeclaration, ...] = ()
     edited: tuple[ExpectedEdit, ...] = ()
+    lost: tuple[ExpectedLoss, ...] = ()
 
     def __add__(self, other: CommitDeclarations) -> CommitDeclarations:
         """Return both."""
         return CommitDeclarations(
-            self.expected + other.expected, self.unreadable + other.unreadable, self.edited + other.edited
+            self.expected + other.expected,
+            self.unreadable + other.unreadable,
+            self.edited + other.edited,
+            self.lost + other.lost,
         )
 
 
@@ -107,6 +129,7 @@ def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
     the commit's author."""
     changes: list[ExpectedChange] = []
     edited: list[ExpectedEdit] = []
+    lost: list[ExpectedLoss] = []
     wrong: list[UnreadableDeclaration] = []
     for number, text in enumerate(message.splitlines(), 1):
         line = text.strip()
@@ -116,6 +139,10 @@ def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
         edit = _EDITED.fullmatch(line)
         if edit is not None:
             edited.append(ExpectedEdit(_plain(edit[1]), where, edit[2], by))
+            continue
+        goes = _GOES.fullmatch(line)
+        if goes is not None:
+            lost.append(ExpectedLoss(goes[1].lower(), where, goes[2], by))
             continue
         match = _LINE.fullmatch(line)
         share = float(match[4]) / 100 if match and match[4] else 1.0
@@ -134,7 +161,7 @@ def from_message(commit: str, message: str, by: str = "") -> CommitDeclarations:
                     _plain(match[1]), column, share, where, match[5] or "", rows_only=bool(match[3])
                 )
             )
-    return CommitDeclarations(tuple(changes), tuple(wrong), tuple(edited))
+    return CommitDeclarations(tuple(changes), tuple(wrong), tuple(edited), tuple(lost))
 
 
 def from_config(

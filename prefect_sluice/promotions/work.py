@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.next_step import NextStep
 from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
-from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.release import Change, CommitRange, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.remedies import advice
 from prefect_sluice.planning.plan import Plan
@@ -60,6 +60,7 @@ class Outcome:
 class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
+    `commits` are those that come and go with it (None: it is no other commit than what serves, or the first).
     `workspace` is the one that the run opened, under its lease: who needs it takes it from here, and opens none.
     `approved_by` is whose yes it used, as it is shown, "" where none was needed; `resumed` says that its candidate was made and
     judged by an earlier run, which showed the findings; `published` how the generation got into the warehouse, None where that
@@ -79,6 +80,7 @@ class Work:
     published: Published | None = None
     outcome: Outcome | None = None
     took: tuple[StageTime, ...] = field(default=(), compare=False)
+    commits: CommitRange | None = field(default=None, kw_only=True)
     workspace: Workspace = field(kw_only=True, compare=False, repr=False)
 
     def ends(self, status: Status, message: str, next: str | NextStep = "", passing: str = "") -> Work:

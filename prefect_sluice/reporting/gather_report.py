@@ -12,7 +12,7 @@ from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.stored_plan import stored_plan
@@ -68,6 +68,7 @@ def dossier(
         runs=store.timings(promotion.id),
         expected=_expected(workspace, environment, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
+        commits=_commits(entries, promotion),
         displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
         way=way_of(workspace, promotion),
         web=web(workspace),
@@ -78,6 +79,19 @@ def dossier(
 def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
     own = promotion.plan and not promotion.cause.goes_back
     return stored_plan(workspace, promotion.plan) if own else None
+
+
+def _commits(entries: tuple[LedgerEntry, ...], promotion: Promotion) -> CommitRange | None:
+    """Return the commits that come and go as they were when the promotion was begun: git may know no more of them today."""
+    started = f"promotion.{State.STARTED.value}"
+    for entry in entries:
+        if (
+            entry.event == started
+            and entry.facts.get("promotion") == promotion.id
+            and "commits" in entry.facts
+        ):
+            return CommitRange.read(entry.facts["commits"])
+    return None
 
 
 def _generations(

@@ -183,6 +183,7 @@ def work(value: Work, exit_code: int) -> Object:
         "environment": value.request.environment,
         "release": release(value.release) if value.release else None,
         "plan": plan(value.plan) if value.plan else None,
+        "commits": value.commits.document() if value.commits else None,
         "promotion": promotion(value.promotion) if value.promotion else None,
         "reports": reports(value.reports),
         "generation": generation(value.generation) if value.generation else None,

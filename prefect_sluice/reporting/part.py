@@ -1,35 +1,68 @@
-"""The name of a promoted part, its commits and their authors: its own, never the newest commit of all. Pure."""
+"""The commits that a release brings, and by whom: all since what serves, of a part its own, never the newest alone. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.release import Commit, Release
+from prefect_sluice.domain.release import Commit, CommitRange, Release, listed
 
 _MOST = 3
 
 
-def commits_of(release: Release) -> tuple[Commit, ...]:
-    """Return the commits that a part brings, newest first; () of a whole commit, and where they are not known."""
+def commits_of(release: Release, commits: CommitRange | None = None) -> tuple[Commit, ...]:
+    """Return the commits that a release brings, newest first, as far as they are kept; () where it is its own commit alone, and
+    where they are not known."""
+    if commits is not None and not commits.untold:
+        return () if commits.is_plain and release.composed is None else commits.comes
     return release.composed.commits if release.composed is not None else ()
 
 
-def authors(release: Release) -> str:
-    """Return the authors of what a release brings, by name: of a part, those of its own commits."""
-    written = [commit.author for commit in commits_of(release)] or [release.change.author]
+def authors(release: Release, commits: CommitRange | None = None) -> str:
+    """Return the authors of what a release brings, by name."""
+    written = [commit.author for commit in commits_of(release, commits)] or [release.change.author]
     names = tuple(dict.fromkeys(author.partition(" <")[0] for author in written))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{', '.join(names[:_MOST])}{more}"
 
 
-def commits_line(commits: Sequence[Commit], most: int = _MOST) -> str:
-    """Return commits in a line: `a1b2c3d Count twice; b2c3d4e Say who paid`."""
-    more = f"; and {count(len(commits) - most, 'more commit')}" if len(commits) > most else ""
+def commits_line(commits: Sequence[Commit], number: int = 0, most: int = _MOST) -> str:
+    """Return commits in a line, of `number` that there are: `a1b2c3d Count twice; b2c3d4e Say who paid`."""
+    rest = max(number, len(commits)) - most
+    more = f"; and {count(rest, 'more commit')}" if rest > 0 else ""
     return "; ".join(f"{commit.id[:7]} {commit.subject}" for commit in commits[:most]) + more
 
 
-def titled(release: Release, environment: str) -> str:
-    """Return the title of a release's promotion: a part by its name and where it goes, a commit by its subject."""
+def brought_line(release: Release, commits: CommitRange | None) -> str:
+    """Return the commits that a release brings, in a line; "" where it is its own commit alone."""
+    brought = commits_of(release, commits)
+    return commits_line(brought, commits.coming if commits else 0) if brought else ""
+
+
+def goes_line(commits: CommitRange | None) -> str:
+    """Return the commits that go, in a line: `24ea358 Hotfix 2 (Bob)`; "" where none does."""
+    if commits is None:
+        return ""
+    if commits.untold:
+        return f"nobody can tell: {commits.untold}"
+    return listed(commits.goes, commits.going) if commits.going else ""
+
+
+def old_line(commits: CommitRange | None, environment: str) -> str:
+    """Return what there is to say of an old commit, and how to have it as it was; "" for any other."""
+    if commits is None or not commits.is_old:
+        return ""
+    back = f"; as it was: sluice rollback --env {environment} --to {commits.generation}"
+    return (
+        f"{commits.until[:7]} is an old commit: what serves has all of it{back if commits.generation else ''}"
+    )
+
+
+def titled(release: Release, environment: str, commits: CommitRange | None = None) -> str:
+    """Return the title of a release's promotion: a part by its name and where it goes, a commit by its subject, with how many
+    come with it."""
     subject = release.change.subject
-    return f"{subject} → {environment}" if release.composed is not None else subject
+    if release.composed is not None:
+        return f"{subject} → {environment}"
+    more = commits.coming - 1 if commits is not None else 0
+    return f"{subject}, and {count(more, 'more commit')}" if more > 0 else subject

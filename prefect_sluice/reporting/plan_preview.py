@@ -14,7 +14,7 @@ from prefect_sluice.domain.displaced_names import Displaced
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.isolation.sandbox import Protection
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.dashboards import called, find_consumer, picked
@@ -22,6 +22,7 @@ from prefect_sluice.planning.expectations import ExpectedEdit
 from prefect_sluice.planning.explain import StepReasons, why
 from prefect_sluice.planning.impact import ImpactInputs, ReachedConsumer, reached
 from prefect_sluice.planning.plan import Plan
+from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.lookups import displaced
 from prefect_sluice.promotions.publish_forecast import forecast
@@ -45,8 +46,8 @@ class PlanPreview:
     """A plan, the release it is for, how its publish would go, why the nodes asked for are in it as they are, which
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
-    cost, which edits of published rows its commits declare, and what code of the change is held to while it runs (None: nobody
-    asked for isolation)."""
+    cost, which edits of published rows its commits declare, what code of the change is held to while it runs (None: nobody
+    asked for isolation), and which commits come and go."""
 
     plan: Plan
     release: Release
@@ -59,6 +60,7 @@ class PlanPreview:
     costs: ExpectedCosts | None = None
     edited: tuple[ExpectedEdit, ...] = ()
     protection: Protection | None = None
+    commits: CommitRange | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
@@ -95,6 +97,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
         pace.expected(workspace.store, made),
         edited(workspace, release, made),
         loaded.dbt.protection,
+        commit_range(workspace, made, release),
     )
 
 

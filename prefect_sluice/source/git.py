@@ -62,7 +62,7 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
             else "see which there are: git branch --all; git tag"
         )
         raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
-    text = _out(repository, "show", "--no-patch", f"--format={_FORMAT}", commit)
+    text = output(repository, "show", "--no-patch", f"--format={_FORMAT}", commit)
     with parsing("cannot be released", f"{repository}, commit {commit[:12]}", "write it anew"):
         name, tree, author, at, subject, parents, message = text.rstrip("\n").split("\0")
         time = datetime.fromisoformat(at).astimezone(UTC)
@@ -70,12 +70,12 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
         name,
         tree,
         project,
-        _whole(author),
+        whole_text(author),
         time,
-        _whole(subject),
+        whole_text(subject),
         tuple(parents.split()),
         _changed(repository, commit, bool(parents)),
-        _whole(message),
+        whole_text(message),
     )
 
 
@@ -114,18 +114,23 @@ def read_authorship(repository: Path, *revisions: str, paths: Sequence[str] = ()
     there.
     """
     # In full: of two branches that wrote the same, git would leave one out.
-    arguments = ("log", "-z", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B", *revisions, "--")
-    listed = _out(repository, "--literal-pathspecs", *arguments, *paths)
+    arguments = ("log", "-z", "--stdin", "--full-history", "--format=%H %aI%n%an <%ae>%n%cn <%ce>%n%B")
+    listed = output(repository, "--literal-pathspecs", *arguments, *revisions, given=lines("--", *paths))
     return tuple(_authorship(*entry.split("\n", 3)) for entry in listed.split("\0") if entry)
+
+
+def lines(*words: str) -> str:
+    """Return words as the input of a command of git's: there may be more of them than a command line takes."""
+    return "".join(f"{word}\n" for word in words)
 
 
 def _authorship(head: str, author: str, committer: str, message: str = "") -> Authorship:
     commit, _, at = head.partition(" ")
-    persons = tuple(dict.fromkeys(map(_whole, (author, committer))))
-    return Authorship(persons, _whole(message), commit, _time(at))
+    persons = tuple(dict.fromkeys(map(whole_text, (author, committer))))
+    return Authorship(persons, whole_text(message), commit, time_of(at))
 
 
-def _time(text: str) -> datetime:
+def time_of(text: str) -> datetime:
     """Return the time that git tells. Of an old commit it may be none: the year 10000, a zone of 99 hours."""
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
@@ -135,11 +140,11 @@ def _time(text: str) -> datetime:
 
 def is_cut(repository: Path, since: str, until: str) -> bool:
     """Say whether a commit that `until` has and `since` has not lies at the edge of a shallow clone: more may be behind it."""
-    if _out(repository, "rev-parse", "--is-shallow-repository").strip() != "true":
+    if output(repository, "rev-parse", "--is-shallow-repository").strip() != "true":
         return False
-    edge = _out(repository, "rev-parse", "--git-path", "shallow").strip()
+    edge = output(repository, "rev-parse", "--git-path", "shallow").strip()
     cut = set((repository / edge).read_text(encoding="ascii").split())
-    return bool(cut & set(_out(repository, "rev-list", until, f"^{since}", "--").split()))
+    return bool(cut & set(output(repository, "rev-list", until, f"^{since}", "--").split()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def note(repository: Path, ref: str) -> RefNote | None:
     if named.returncode:
         return None
     name = named.stdout.decode().strip()
-    kind = _out(repository, "cat-file", "-t", name).strip()
+    kind = output(repository, "cat-file", "-t", name).strip()
     if kind not in {"blob", "commit", "tag"}:
         raise BadInput(f"{ref} is a {kind}", str(repository), "let it name a blob, a commit or a tag")
     text = _bytes(repository, "cat-file", kind, name).decode(errors="replace")
@@ -171,22 +176,24 @@ def note(repository: Path, ref: str) -> RefNote | None:
     return RefNote(body, written.partition(">")[0] + ">" if ">" in written else written)
 
 
-def _whole(message: str) -> str:
-    # What is not in the encoding that the commit names cannot be kept as text.
+def whole_text(message: str) -> str:
+    """Return a text that git told as text in full: what is not in the encoding that it names is replaced."""
     return message.encode(errors="surrogateescape").decode(errors="replace").strip("\n")
 
 
 def _changed(repository: Path, commit: str, has_parent: bool) -> tuple[str, ...]:
     if not has_parent:
         return ()
-    names = _out(repository, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", f"{commit}^1", commit)
+    names = output(
+        repository, "diff-tree", "--no-commit-id", "--name-only", "-r", "-z", f"{commit}^1", commit
+    )
     return tuple(name for name in names.split("\0") if name)
 
 
 def uncommitted(repository: Path, folders: tuple[str, ...]) -> tuple[str, ...]:
     """Return paths that differ from HEAD: changed tracked files anywhere, and new, unignored ones in `folders`."""
     # A rename would be one entry with two paths.
-    listed = _out(
+    listed = output(
         repository, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"
     ).split("\0")
     inside = tuple(posixpath.normpath(folder) for folder in folders)
@@ -205,10 +212,10 @@ def edited_since(repository: Path, commit: str) -> tuple[str, ...] | None:
     removed ones left out; None if the repository has no such commit."""
     if _run(repository, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
         return None
-    changed = _out(
+    changed = output(
         repository, "diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--diff-filter=d", commit
     )
-    new = _out(repository, "ls-files", "--others", "--exclude-standard", "-z")
+    new = output(repository, "ls-files", "--others", "--exclude-standard", "-z")
     return tuple(sorted({name for name in (changed + new).split("\0") if name}))
 
 
@@ -248,7 +255,9 @@ def files(repository: Path, commit: str) -> Iterator[TreeFile]:
     Submodules are left out; they are other repositories.
     """
     listed = [
-        entry.split("\t", 1) for entry in _out(repository, "ls-tree", "-r", "-z", commit).split("\0") if entry
+        entry.split("\t", 1)
+        for entry in output(repository, "ls-tree", "-r", "-z", commit).split("\0")
+        if entry
     ]
     wanted = [(*head.split()[::2], path) for head, path in listed]
     blobs = [(_MODES[mode], name, path) for mode, name, path in wanted if mode in _MODES]
@@ -273,7 +282,7 @@ def content(repository: Path, commit: str, path: str) -> bytes | None:
 
 def working_tree(repository: Path) -> Iterator[TreeFile]:
     """Yield the files of the working tree as they are: tracked ones and new ones that git does not ignore."""
-    names = _out(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
+    names = output(repository, "ls-files", "--cached", "--others", "--exclude-standard", "-z").split("\0")
     for name in sorted({name for name in names if name}):
         _refuse_bytes(repository, name)
         path = repository / name
@@ -299,7 +308,7 @@ def fetch(repository: Path) -> str:
 
     Raises BadInput when the remote does not answer, or asks for a password.
     """
-    names = _out(repository, "remote").split()
+    names = output(repository, "remote").split()
     remote = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
     if remote:
         _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
@@ -349,8 +358,10 @@ def _run(
         raise BadInput("what is asked of git is too long", str(folder), "give a shorter name") from error
 
 
-def _out(folder: Path, *arguments: str) -> str:
-    return _bytes(folder, *arguments).decode(errors="surrogateescape")
+def output(folder: Path, *arguments: str, given: str = "") -> str:
+    """Return what git answers to these arguments, with `given` as its input. Raises BadInput where it says no."""
+    told = given.encode(errors="surrogateescape")
+    return _bytes(folder, *arguments, given=told).decode(errors="surrogateescape")
 
 
 def _bytes(folder: Path, *arguments: str, given: bytes = b"") -> bytes:

@@ -18,13 +18,14 @@ from prefect_sluice.domain.errors import Refused
 from prefect_sluice.domain.generation import Cause, Generation, Pointer
 from prefect_sluice.domain.node import Name, Node, short_name
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.domain.release import DIRTY, Change, Release
+from prefect_sluice.domain.release import DIRTY, Change, CommitRange, Release
 from prefect_sluice.gates import checked
 from prefect_sluice.planning import history_by_name, source_versions, volatile_inputs
 from prefect_sluice.planning.make_plan import PlanInputs
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions import publish_forecast
+from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.load_project import load, packages_of
 from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_names
@@ -62,7 +63,8 @@ def build(work: Work) -> Work:
     _tell_policy(workspace, found)
     plan = plan_for(work.request, workspace, environment, release)
     reach(FaultPoint.BUILD_PLANNED)
-    told = replace(work, release=release, plan=plan)
+    commits = commit_range(workspace, plan, release)
+    told = replace(work, release=release, plan=plan, commits=commits)
     adopting.refuse_foreign_names(workspace, environment, plan)
     nodes = load(workspace, environment, release).project.nodes
     _refuse_readers_of_old_names(plan, nodes)
@@ -78,7 +80,7 @@ def build(work: Work) -> Work:
         if unwatched is not None:
             return replace(told, promotion=unwatched)
         return told.ends(Status.UNCHANGED, _unchanged(plan, release))
-    return replace(told, promotion=_promotion(workspace, plan, found, work.request.actor))
+    return replace(told, promotion=_promotion(workspace, plan, found, commits, work.request.actor))
 
 
 def _tell_policy(workspace: Workspace, found: Governance) -> None:
@@ -277,7 +279,9 @@ def before(workspace: Workspace, live: Generation, ids: Mapping[Name, str]) -> N
     return NotesBefore.read(document["notes"]).renamed(live.new_ids(ids))
 
 
-def _promotion(workspace: Workspace, plan: Plan, found: Governance, actor: str) -> Promotion:
+def _promotion(
+    workspace: Workspace, plan: Plan, found: Governance, commits: CommitRange | None, actor: str
+) -> Promotion:
     """Return the open promotion for exactly this plan and policy, or start one and end those it takes the place of."""
     policy = workspace.bundles.put_document(found.document())
     again: Promotion | None = None
@@ -314,7 +318,8 @@ def _promotion(workspace: Workspace, plan: Plan, found: Governance, actor: str) 
     )
     if fresh.plan != plan.digest:
         raise Refused("the plan changed while it was stored", "run the command again")
-    facts: dict[str, Json] = {"policy_changes": [item.document() for item in found.changes]}
-    return advance(
-        workspace, fresh, State.STARTED, actor=actor, facts=facts if found.changes else None, message=""
-    )
+    facts: dict[str, Json] = {
+        **({"policy_changes": [item.document() for item in found.changes]} if found.changes else {}),
+        **({"commits": commits.document()} if commits is not None else {}),
+    }
+    return advance(workspace, fresh, State.STARTED, actor=actor, facts=facts, message="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidate import (
+    commits_that_go,
     conditions,
     isolation_tier,
     make,
@@ -66,25 +68,35 @@ def stage(work: Work) -> Work:
             *judge(workspace, place, release, plan, made),
             *verify_reused.report(made.looked),
         )
-        if gates.judge(reports, workspace.settings.gates).lets_through:
+        beside = (
+            *isolation_tier.report(loaded.dbt.protection),
+            *commits_that_go.report(workspace, promotion, release, plan, work.commits),
+        )
+        if _lets_through(workspace, reports, beside):
             reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
     reach(FaultPoint.STAGE_JUDGED)
     conditions.remember(workspace, place, loaded, promotion)
     why_not = ""
-    if not gates.judge(reports, workspace.settings.gates).lets_through:
+    if not _lets_through(workspace, reports, beside):
         less = _without_what_failed(work, workspace, plan, reports)
         if isinstance(less, Work):
             return stage(less)
         why_not = less
-    # In what rights the code ran judges nothing of what it made: where no gate looks, this is not to stand for one.
-    told = (*reports, *isolation_tier.report(loaded.dbt.protection))
+    told = (*reports, *beside)
     keep_reports(workspace, promotion, STAGE, told)
-    if not gates.judge(reports, workspace.settings.gates).lets_through:
+    if not _lets_through(workspace, reports, beside):
         return refuse(work, workspace, told, STAGE, why_not)
     share(workspace, promotion.id, made.place, made.contents.file)
     staged = _record(workspace, work, promotion, made, told)
     reach(FaultPoint.STAGE_RECORDED)
     return replace(work, promotion=staged, reports=(*work.reports, *told))
+
+
+def _lets_through(workspace: Workspace, reports: Sequence[GateReport], beside: Sequence[GateReport]) -> bool:
+    """Say whether some gate looked at what was made and none said no, nor Stage of the change itself (`beside`): where no gate
+    looks, with which rights the code ran and which commits go does not stand for one. Pure."""
+    own = workspace.settings.gates
+    return gates.judge(reports, own).lets_through and (not beside or gates.judge(beside, own).lets_through)
 
 
 def _tell_tests(judged: GateJudged, tests: tuple[DataTest, ...]) -> None:

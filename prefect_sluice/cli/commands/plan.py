@@ -79,6 +79,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
                 expected=preview.expected,
                 reached=preview.reached,
                 costs=preview.costs,
+                commits=preview.commits,
             )
         )
         console.show([line(preview.protection.description)] if preview.protection else [])
@@ -97,6 +98,7 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         "expected": preview.costs.document() if preview.costs else None,
         "policy": policy_document(preview.policy),
         "change": json_documents.change(release.change),
+        "commits": preview.commits.document() if preview.commits else None,
         "consumers": [consumer.document() for consumer in preview.reached],
         "edited": [asdict(edited_relation) for edited_relation in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),

@@ -11,7 +11,7 @@ from prefect_sluice.planning.dashboards import picked
 from prefect_sluice.planning.reasons import Noted
 from prefect_sluice.reporting.counted_notes import note_told, rows_gone
 from prefect_sluice.reporting.markdown import MARKS, escaped
-from prefect_sluice.reporting.part import authors, commits_line, commits_of
+from prefect_sluice.reporting.part import authors, brought_line, goes_line
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about, link, links_line
 from prefect_sluice.reporting.report.limits import SHORT, clipped
 from prefect_sluice.reporting.report.markdown import changes, gates
@@ -41,6 +41,7 @@ def request_text(report: Report, links: RunLinks, note: str = "") -> str:
         return ""
     lines = [f"⚠️ **{escaped(f'{note[0].upper()}{note[1:]}')}**", ""] if note else []
     lines += [f"**{escaped(gist(report, promotion))}**", "", f"{_verdict(report)} {_who(report)}", ""]
+    lines += _goes(report)
     lasting = lasting_things(report)
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
@@ -61,6 +62,7 @@ def approval_page(report: Report, links: RunLinks) -> str:
     title = f"## {_MARKS.get(head.style, '▪️')} Approval for {escaped(promotion.environment)}: {head.word}"
     lines = [title, "", *about(record, links, ArtifactKind.APPROVAL), escaped(head.sentence), ""]
     lines += [*_approval_lines(report), f"**{escaped(gist(report, promotion, with_change=False))}**", ""]
+    lines += _goes(report)
     lasting = lasting_things(report)
     if lasting:
         lines += ["### What a rollback does not undo", ""]
@@ -79,6 +81,12 @@ def approval_page(report: Report, links: RunLinks) -> str:
     ]
     lines += _what_is_approved(report, promotion)
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _goes(report: Report) -> list[str]:
+    """Return the commits that go: nobody may say yes to that without seeing it."""
+    goes = goes_line(report.dossier.commits)
+    return [f"⚠️ **Goes, though it serves:** {escaped(goes)}", ""] if goes else []
 
 
 def _to_look_at(report: Report) -> list[str]:
@@ -257,11 +265,12 @@ def _who(report: Report) -> str:
     release = report.dossier.release
     if release is None:
         return ""
-    change, commits = release.change, commits_of(release)
-    author = authors(release)
-    if commits:
-        what = escaped(clipped(commits_line(commits), _LONGEST))
-        return f"Only **{escaped(change.subject)}**. Written by {escaped(author)}: {what}."
+    change, commits = release.change, report.dossier.commits
+    author, brought = authors(release, commits), brought_line(release, commits)
+    if brought:
+        what = escaped(clipped(brought, _LONGEST))
+        only = f"Only **{escaped(change.subject)}**. " if release.composed else ""
+        return f"{only}Written by {escaped(author)}: {what}."
     part, subject = "", change.subject
     if release.composed is not None:
         select = release.composed.select

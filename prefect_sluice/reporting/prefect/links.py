@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from prefect_sluice.domain.digests import digest
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.reporting.markdown import escaped
-from prefect_sluice.reporting.part import authors, commits_line, commits_of
+from prefect_sluice.reporting.part import authors, brought_line, goes_line
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.wording import moment, short
 
@@ -93,7 +93,9 @@ def about(record: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[st
     promotion, release = record.promotion, record.release
     lines: list[str] = []
     if release is not None:
-        lines.append(_subject(release, titled=kind is ArtifactKind.REPORT))
+        lines.append(_subject(release, record.commits, titled=kind is ArtifactKind.REPORT))
+    goes = goes_line(record.commits)
+    lines += [f"**goes:** {escaped(goes)}"] if goes else []
     facts = [f"release `{release.short}`"] if release is not None else []
     if promotion is not None:
         facts.append(f"promotion `{promotion.id}`")
@@ -108,13 +110,13 @@ def about(record: ReleaseRecord, links: RunLinks, kind: ArtifactKind) -> list[st
     return [*(f"{line}  " for line in lines[:-1]), lines[-1], ""]
 
 
-def _subject(release: Release, *, titled: bool) -> str:
-    """Return what a release brings: a commit, or a part with its own commits."""
-    change, commits = release.change, commits_of(release)
+def _subject(release: Release, commits: CommitRange | None, *, titled: bool) -> str:
+    """Return what a release brings: a commit, all that come with it, or a part with its own commits."""
+    change, brought = release.change, brought_line(release, commits)
     what = "" if titled else f"**{escaped(change.subject)}**, "
-    by = f"by {escaped(authors(release))}, {moment(change.at)}"
-    if commits:
-        return f"{what}{by}: {escaped(commits_line(commits))}"
+    by = f"by {escaped(authors(release, commits))}, {moment(change.at)}"
+    if brought:
+        return f"{what}{by}: {escaped(brought)}"
     return f"`{change.short}` {what}{by}"
 
 

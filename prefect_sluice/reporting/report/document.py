@@ -17,6 +17,7 @@ def dossier_document(record: ReleaseRecord) -> dict[str, Json]:
         "release": json_documents.release(record.release) if record.release else None,
         "promotion": json_documents.promotion(record.promotion) if record.promotion else None,
         "plan": json_documents.plan(record.plan) if record.plan else None,
+        "commits": record.commits.document() if record.commits else None,
         "policy": policy_document(record.policy),
         "reports": json_documents.reports(record.reports),
         "approvals": [json_documents.approval(approval) for approval in record.approvals],

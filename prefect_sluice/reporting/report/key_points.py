@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.reporting.part import goes_line
 from prefect_sluice.reporting.report.limits import clipped
 from prefect_sluice.reporting.report.model import ChangedRelation, GateRow, KeyPoint, ReleaseRecord
 from prefect_sluice.reporting.styled_text import Style
@@ -45,6 +46,12 @@ def policy_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
     text = f"{policy_sentence(record.policy)} {'; '.join(policy_change_lines(record.policy))}"
     style = Style.BAD if any(change.weaker for change in changes) else Style.WARN
     return (KeyPoint("policy", text, "approvals", style),)
+
+
+def commit_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
+    """Return the commits that go with it: nobody may say yes to that without seeing it."""
+    goes = goes_line(record.commits)
+    return (KeyPoint("goes", goes, "approvals", Style.BAD),) if goes else ()
 
 
 def _stopped(

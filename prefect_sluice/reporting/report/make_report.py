@@ -13,7 +13,7 @@ from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.reasons import Because
-from prefect_sluice.reporting.report.key_points import points, policy_points
+from prefect_sluice.reporting.report.key_points import commit_points, points, policy_points
 from prefect_sluice.reporting.report.lineage import lineage
 from prefect_sluice.reporting.report.model import (
     ChangedRelation,
@@ -46,7 +46,7 @@ def report(record: ReleaseRecord) -> Report:
     return Report(
         dossier=record,
         head=head(record, gates, findings),
-        points=(*policy_points(record), *points(gates, findings, changed, new, gone)),
+        points=(*commit_points(record), *policy_points(record), *points(gates, findings, changed, new, gone)),
         tallies=_tallies(record, plan, gates, reached, changed, (new, gone)),
         reached=reached,
         changed=changed,

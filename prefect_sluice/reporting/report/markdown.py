@@ -11,7 +11,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
-from prefect_sluice.reporting.part import authors, commits_line, commits_of
+from prefect_sluice.reporting.part import authors, brought_line, goes_line
 from prefect_sluice.reporting.report.changes import no_change
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.limits import SHORT, ReportLimits, clipped, few, fitting
@@ -84,14 +84,16 @@ def _request_lines(report: Report) -> list[str]:
         )
         lines.append(f"* from {escaped(base)}")
     if release is not None:
-        change, commits = release.change, commits_of(release)
+        change = release.change
+        brought, goes = brought_line(release, record.commits), goes_line(record.commits)
         what = f"`{change.short}` by {escaped(change.author)}"
         brings = (
-            f"commits {escaped(commits_line(commits))}, by {escaped(authors(release))}"
-            if commits
+            f"commits {escaped(brought)}, by {escaped(authors(release, record.commits))}"
+            if brought
             else f"commit {what}"
         )
         lines.append(f"* to release `{release.short}`, {brings}, {moment(change.at)}")
+        lines += [f"* **goes:** {escaped(goes)}"] if goes else []
     if promotion is not None:
         lines.append(
             f"* promotion `{promotion.id}`, asked by {escaped(promotion.actor)}, {moment(promotion.created_at)}"

@@ -15,7 +15,7 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.domain.promotion import Approval, Promotion, Run
-from prefect_sluice.domain.release import Release
+from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
@@ -55,7 +55,8 @@ class ReleaseRecord:
     `warns` the gates whose no only warns, `consumers` who reads the project's relations, `described` what nodes are said
     to be, by unique id, `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will
     not, or it cannot be told), `costs` what its build is expected to take and to bring (None: it is built), `policy`
-    which policy judges it and what it changes of it. `displaced` are the public names that do not show what it serves,
+    which policy judges it and what it changes of it. `commits` are those that come and go with it (None: it is no other commit
+    than what served, or an older Sluice began it). `displaced` are the public names that do not show what it serves,
     `way` is where its run and form are in a browser, `web` where all forms are. `at` is when this was read, UTC.
     """
 
@@ -79,6 +80,7 @@ class ReleaseRecord:
     expected: Forecast | None = None
     costs: ExpectedCosts | None = None
     policy: Governance | None = None
+    commits: CommitRange | None = None
     displaced: tuple[Displaced, ...] = ()
     way: WebLinks = WebLinks()
     web: Web = field(default_factory=Web)

@@ -8,7 +8,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.counted_notes import note_told
-from prefect_sluice.reporting.part import authors, commits_line, commits_of
+from prefect_sluice.reporting.part import authors, brought_line, goes_line
 from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
@@ -90,13 +90,15 @@ def _release(report: Report) -> Facts:
     release = report.dossier.release
     if release is None:
         return []
-    change, commits = release.change, commits_of(release)
+    change, record = release.change, report.dossier
+    brought, goes = brought_line(release, record.commits), goes_line(record.commits)
     rest = len(change.files) - _FILES
     files = codes(change.files[:_FILES], f" and {rest} more" if rest > 0 else "")
     return [
         ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
-        *([("commits", commits_line(commits))] if commits else []),
-        ("author", f"{authors(release) if commits else change.author}, {moment(change.at)}"),
+        *([("commits", brought)] if brought else []),
+        *([("goes", Piece("strong", goes))] if goes else []),
+        ("author", f"{authors(release, record.commits) if brought else change.author}, {moment(change.at)}"),
         ("files", files if change.files else "none"),
     ]
 

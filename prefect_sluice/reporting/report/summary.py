@@ -21,7 +21,11 @@ def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Fin
     """Return the head of a promotion's report; of a release that was never promoted, too."""
     promotion = record.promotion
     where = promotion.environment if promotion is not None else ""
-    title = titled(record.release, where) if record.release else "A release that is not known any more"
+    title = (
+        titled(record.release, where, record.commits)
+        if record.release
+        else "A release that is not known any more"
+    )
     if promotion is None:
         return Headline(title, "PACKED", Style.PLAIN, "It was never promoted anywhere.", ())
     if promotion.cause.goes_back:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count, noun
-from prefect_sluice.domain.release import Change, Release
+from prefect_sluice.domain.release import Change, CommitRange, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.impact import ReachedConsumer
@@ -23,6 +23,7 @@ from prefect_sluice.reporting.styled_text import (
     wrapped,
 )
 from prefect_sluice.reporting.table import WIDTH, table
+from prefect_sluice.reporting.terminal.commits import range_lines
 from prefect_sluice.reporting.terminal.publishing import adopted_lines, forecast_lines
 from prefect_sluice.reporting.wording import amount, seconds, short, size
 from prefect_sluice.warehouse.publishing import Forecast
@@ -46,12 +47,14 @@ def plan_lines(
     expected: Forecast | None = None,
     reached: Sequence[ReachedConsumer] = (),
     costs: ExpectedCosts | None = None,
+    commits: CommitRange | None = None,
 ) -> list[Line]:
-    """Return the whole plan: headline, change, steps, what is adopted, summary, what the build is expected to cost, how its
-    publish is expected to go, and the consumers that it reaches."""
+    """Return the whole plan: headline, change, the commits that come and go, steps, what is adopted, summary, what the build
+    is expected to cost, how its publish is expected to go, and the consumers that it reaches."""
     lines = [headline(plan)]
     if release is not None:
         lines += change_lines(release.change, width)
+    lines += range_lines(commits, plan.environment, width)
     steps = steps_lines(plan, width=width)
     lines += [BLANK, *steps] if steps else []
     adopted = adopted_lines(plan.adopted, width=width)

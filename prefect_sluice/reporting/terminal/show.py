@@ -21,6 +21,7 @@ from prefect_sluice.reporting.styled_text import (
     wrapped,
 )
 from prefect_sluice.reporting.table import WIDTH, table
+from prefect_sluice.reporting.terminal.commits import range_lines
 from prefect_sluice.reporting.terminal.findings import DIFF, changes_lines, findings_lines, gates_table
 from prefect_sluice.reporting.terminal.plan import files_lines, steps_lines, summary
 from prefect_sluice.reporting.terminal.policy import policy_lines
@@ -32,6 +33,8 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
     record = report.dossier
     lines = _release(record.release, width) if record.release else []
+    where = record.promotion.environment if record.promotion else ""
+    lines += section("Commits", range_lines(record.commits, where, width))
     for control in record.blocks:
         lines += labelled(Span("  blocked  ", Style.BAD), control.origin, width, style=Style.BAD)
         lines.append(line(faint("           lift it: "), control.lift))

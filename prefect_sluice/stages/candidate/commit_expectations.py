@@ -9,6 +9,7 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.planning.expectations import (
     CommitDeclarations,
     ExpectedEdit,
+    ExpectedLoss,
     UnreadableDeclaration,
     from_config,
     from_message,
@@ -40,10 +41,22 @@ def edited(workspace: Workspace, release: Release, plan: Plan) -> tuple[Expected
 
     None for a refresh, and none of a commit that what serves has: its word is spent. Repeatable.
     """
-    if plan.cause.renews:
-        return ()
-    base = workspace.store.release(plan.base_release) if plan.base_release else None
-    return tuple(item for commit in _new(workspace, release, base) for item in from_message(*commit).edited)
+    return _messages(workspace, release, plan).edited
+
+
+def lost(workspace: Workspace, release: Release, plan: Plan) -> tuple[ExpectedLoss, ...]:
+    """Return the commits that serve and are to go, as the commits of this release declare; as `edited`. Repeatable."""
+    return _messages(workspace, release, plan).lost
+
+
+def _messages(workspace: Workspace, release: Release, plan: Plan) -> CommitDeclarations:
+    """Return what the messages of the commits that come say; nothing of a refresh, or of commits that what serves has."""
+    declared = CommitDeclarations()
+    if not plan.cause.renews:
+        base = workspace.store.release(plan.base_release) if plan.base_release else None
+        for commit in _new(workspace, release, base):
+            declared += from_message(*commit)
+    return declared
 
 
 def _written(workspace: Workspace, release: Release, base: Release | None) -> CommitDeclarations:

@@ -1,0 +1,35 @@
+"""The commits that come and go with a release, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prefect_sluice.domain.counting import count
+from prefect_sluice.domain.release import Commit, CommitRange
+from prefect_sluice.reporting.part import old_line
+from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, labelled, line, wrapped
+from prefect_sluice.reporting.table import WIDTH
+
+_MOST = 10
+
+
+def range_lines(commits: CommitRange | None, environment: str, width: int = WIDTH) -> list[Line]:
+    """Return a line for each commit that comes or goes, of a long range the newest; none where there is but the release's own."""
+    if commits is None or commits.is_plain:
+        return []
+    if commits.untold:
+        return labelled(Span("goes   ", Style.WARN), f"nobody can tell: {commits.untold}", width)
+    lines = _commit_lines(faint("comes  "), commits.comes, commits.coming, width)
+    lines += _commit_lines(Span("goes   ", Style.BAD), commits.goes, commits.going, width)
+    again = f"{count(commits.again, 'commit')} that serves comes again as another, with the same change"
+    lines += wrapped(again, width, indent=7, style=Style.FAINT) if commits.again else []
+    old = old_line(commits, environment)
+    return [*lines, *(wrapped(old, width, indent=0, style=Style.WARN) if old else [])]
+
+
+def _commit_lines(label: Span, commits: Sequence[Commit], number: int, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for place, commit in enumerate(commits[:_MOST]):
+        lines += labelled(label if not place else Span(" " * 7), str(commit), width)
+    rest = number - min(len(commits), _MOST)
+    return [*lines, line(faint(f"and {count(rest, 'more commit')}"), indent=7)] if rest > 0 else lines
