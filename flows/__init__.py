@@ -17,6 +17,7 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
     """
     from prefect_sluice.orchestration.run_from_cli import run_flow
     from prefect_sluice.promotions.request import (
+        CheckRequest,
         PromoteRequest,
         RefreshRequest,
         ReleaseRequest,
@@ -28,6 +29,10 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
             from prefect_sluice.flows.release import release
 
             return run_flow(release, request, wait, ref=request.ref, dirty=request.dirty, adopt=request.adopt)
+        case CheckRequest():
+            from prefect_sluice.flows.check import check
+
+            return run_flow(check, request, wait, ref=request.ref)
         case RefreshRequest():
             from prefect_sluice.flows.refresh import refresh
 

@@ -10,9 +10,10 @@ from datetime import timedelta
 from prefect_sluice.approvals.expire import expire
 from prefect_sluice.audit.ledger_check import proven
 from prefect_sluice.domain.stage_order import stages_of
+from prefect_sluice.promotions.check_history import recorded_check
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.refresh_history import as_policy_says, noted
-from prefect_sluice.promotions.request import Request
+from prefect_sluice.promotions.request import CheckRequest, Request
 from prefect_sluice.promotions.run_log import logged
 from prefect_sluice.promotions.timing import timed
 from prefect_sluice.promotions.wait_for_lease import wait_teller
@@ -56,6 +57,10 @@ def begin(
     workspace = workspace or Workspace.at(request.folder)
     environment = workspace.environment(request.environment or None)
     request = replace(request, environment=environment.name)
+    if isinstance(request, CheckRequest):
+        with begin_check(request, workspace, wait=wait, ttl=ttl) as work:
+            yield work
+        return
     with as_policy_says(workspace, environment, request):
         permit(workspace, environment.name, request.cause, past=request.rolled_back)  # before any waiting
         told = wait_teller(environment.name, wait)
@@ -78,6 +83,31 @@ def begin(
                 noted(ours, request),
             ):
                 yield Work(request, lease.lease, workspace=ours)
+
+
+@contextmanager
+def begin_check(
+    request: CheckRequest, workspace: Workspace, *, wait: timedelta, ttl: timedelta = TTL
+) -> Generator[Work]:
+    """Give the work of a check to walk with. It changes nothing that is served, so no hold, freeze or block forbids it, and it
+    settles and ends nothing: it takes turns with other checks of the environment only, and works in folders of its own.
+
+    Raises LeaseHeld when another check is at work and `wait` is over.
+    """
+    request = replace(request, asked=request.asked or process.now())
+    workspace = workspace.beside(".check")
+    told = wait_teller(request.lease_name, wait)
+    with hold_lease(
+        workspace.store, request.lease_name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
+    ) as lease:
+        know_what_serves(workspace, workspace.environment(request.environment))
+        with (
+            logged(workspace, request),
+            paged(workspace.anew()),
+            timed(workspace.store),
+            recorded_check(workspace.under(lease.lease), request),
+        ):
+            yield Work(request, lease.lease, workspace=workspace.under(lease.lease))
 
 
 def run(

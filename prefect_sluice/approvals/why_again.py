@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.promotions.candidate_files import same_request
 from prefect_sluice.workspace.workspace import Workspace
@@ -12,7 +13,7 @@ _LOOK_BACK = 20
 def planned_again(workspace: Workspace, promotion: Promotion) -> str:
     """Return what an approver has to know of the attempt before, in a few words; "" if there was none."""
     wanted = same_request(workspace, promotion.release)
-    tried = workspace.store.promotions(environment=promotion.environment, limit=_LOOK_BACK)
+    tried = workspace.store.promotions(environment=promotion.environment, limit=_LOOK_BACK, but=Cause.CHECK)
     before = [
         old for old in tried if old.id != promotion.id and same_request(workspace, old.release) == wanted
     ]

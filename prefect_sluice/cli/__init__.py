@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Write a sluice.yml for the dbt project found here."),
     "plan": ("plan", "Show what a release would build, reuse and remove, and why."),
     "lint": ("lint", "Lint the SQL that you edited, and mend it with --fix."),
+    "check": ("check", "Build and judge a commit as its release would be, and publish nothing."),
     "release": ("release", "Take a commit through the stages into an environment."),
     "refresh": ("refresh", "Build what new data changed, with the code that serves now."),
     "promote": ("promote", "Take what serves in one environment into the next."),
@@ -52,7 +53,7 @@ _ATTRIBUTES = {"release-hold": "release_hold", "open": "open_report"}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Set up": ("init", "up", "completion", "leave"),
-    "Release": ("plan", "lint", "release", "refresh", "promote", "rollback"),
+    "Release": ("plan", "lint", "check", "release", "refresh", "promote", "rollback"),
     "Decide": (
         "approve",
         "reject",
@@ -71,7 +72,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 _OTHER_WORDS = {
     "build": "release", "deploy": "release", "run": "release", "ship": "release",
-    "revert": "rollback", "undo": "rollback", "log": "logs", "ls": "status", "check": "doctor",
+    "revert": "rollback", "undo": "rollback", "log": "logs", "ls": "status",
     "verify": "doctor", "gc": "collect", "clean": "collect", "start": "up", "serve": "up", "lift": "release-hold",
 }  # fmt: skip
 """What other tools call our commands."""

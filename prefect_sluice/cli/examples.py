@@ -15,6 +15,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice lint", "the models that you edited"),
         ("sluice lint models/marts --fix", "mend a folder"),
     ),
+    "check": (
+        ("sluice check", "HEAD, beside what the default environment serves"),
+        ("sluice check feature/discounts --env prod", "a branch, beside what readers of prod have"),
+    ),
     "release": (
         ("sluice release", "HEAD, into the default environment"),
         ("sluice release main --env prod --wait 10m", "wait for another release to end"),

@@ -81,6 +81,13 @@ wait = click.option(
     metavar="TIME",
     help="How long to wait for another release of it: 90s, 10m, 2h.",
 )
+wait_for_checks = click.option(
+    "--wait",
+    callback=_duration,
+    default="10m",
+    metavar="TIME",
+    help="How long to wait for another check of it: 90s, 10m, 2h. Default: 10m.",
+)
 _VIA = click.option(
     "--via",
     type=click.Choice(["auto", "local", "prefect"]),
@@ -91,6 +98,11 @@ _VIA = click.option(
 
 def of_stages(command: _Command) -> _Command:
     """Add what each command takes that walks the stages: --wait, --as, --via, --quiet, and what every command takes."""
-    for option in (common, quiet, _VIA, actor, wait):
+    return of_check(wait(command))
+
+
+def of_check(command: _Command) -> _Command:
+    """Add the same but for --wait."""
+    for option in (common, quiet, _VIA, actor):
         command = option(command)
     return command

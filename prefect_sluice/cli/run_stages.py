@@ -27,6 +27,7 @@ EXIT_CODES = {
     Status.REJECTED: 1,
     Status.SUPERSEDED: 1,
     Status.EXPIRED: 1,
+    Status.CHECKED: 0,
 }
 
 

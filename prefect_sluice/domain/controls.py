@@ -131,10 +131,11 @@ def forbidding(
 ) -> Control | None:
     """Return the first of the controls in force that forbids to change an environment for this cause, or None.
 
-    A hold or freeze does not stop a rollback: who is on call must be able to go back. A block stops everything.
+    A hold or freeze does not stop a rollback: who is on call must be able to go back. A block stops everything but a check,
+    which changes nothing.
     `past` is the rollback whose own hold does not count: its catch-up is part of it.
     """
-    for control in on(controls, environment, release):
+    for control in on(controls, environment, release) if cause.publishes else ():
         if control.kind is ControlKind.BLOCK:
             return control
         if not cause.goes_back and not (past and control.promotion == past):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from prefect_sluice.domain.lease_holder import holder_text
+from prefect_sluice.domain.lease_holder import holder_text, leased_text
 from prefect_sluice.domain.next_step import Command, NextStep
 
 
@@ -176,7 +176,7 @@ class LeaseHeld(SluiceError):
     @property
     def problem(self) -> str:
         """Who is at work, and since when."""
-        return f"environment {self.environment!r} is being worked on by {holder_text(self.holder)} since {self.since}"
+        return f"{leased_text(self.environment)} {holder_text(self.holder)} since {self.since}"
 
     @property
     def next_step(self) -> NextStep:

@@ -36,8 +36,20 @@ class Cause(StrEnum):
     ROLLBACK = "rollback"
     ADOPTION = "adoption"
     """Generation 0: what stood under the public names before the first release. Nobody asks for it; a first release does it."""
+    CHECK = "check"
+    """Nothing is written: a commit is built and judged as its release would be, and no generation follows."""
     PROMOTION = "promotion"
     """A release that is served in another environment already, made current here."""
+
+    @property
+    def publishes(self) -> bool:
+        """Say whether a generation is to come of it."""
+        return self is not Cause.CHECK
+
+    @property
+    def judged_as(self) -> Cause:
+        """The cause by which it is planned and judged: a check's is that of the release that it stands in for."""
+        return Cause.RELEASE if self is Cause.CHECK else self
 
     @property
     def takes_new_code(self) -> bool:

@@ -10,6 +10,22 @@ _HOLDER = re.compile(
 )
 
 
+_CHECKS = "a check of "
+
+
+def check_lease(environment: str) -> str:
+    """Return the name of the lease that the checks of an environment take turns by. What publishes there has another one, the
+    environment's own: the two work beside each other. Pure."""
+    return f"{_CHECKS}{environment}"
+
+
+def leased_text(name: str) -> str:
+    """Return what is at work under a lease, as people read it. Pure."""
+    return (
+        f"{name} is at work:" if name.startswith(_CHECKS) else f"environment {name!r} is being worked on by"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """A run of a user in a process on a host.

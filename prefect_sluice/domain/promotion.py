@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.lease_holder import check_lease
 
 
 class State(StrEnum):
@@ -24,6 +25,8 @@ class State(StrEnum):
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
+    CHECKED = "checked"
+    """A check that every gate let through. It is at its end: nothing of it is ever published."""
     FAILED = "failed"
 
 
@@ -36,6 +39,7 @@ ENDED = frozenset(
         State.SUPERSEDED,
         State.EXPIRED,
         State.FAILED,
+        State.CHECKED,
     }
 )
 
@@ -63,6 +67,11 @@ class Promotion:
     generation: int | None = None
     message: str = ""
     policy: str = ""
+
+    @property
+    def lease_name(self) -> str:
+        """The lease under which what becomes of it is recorded."""
+        return self.environment if self.cause.publishes else check_lease(self.environment)
 
     @property
     def binding(self) -> str:

@@ -10,6 +10,8 @@ WHOLE = ("source", "build", "test", "stage", "approve", "deploy", "monitor")
 """All stages of the pipeline, by name."""
 _WITHOUT_TEST = tuple(name for name in WHOLE if name != "test")
 """A refresh has code that passed Test when it was released."""
+_OF_CHECK = WHOLE[: WHOLE.index("approve")]
+"""A check ends where a person would be asked."""
 _BACK = ("rollback", "monitor")
 
 
@@ -20,6 +22,8 @@ def stages_of(cause: Cause) -> tuple[str, ...]:
             return WHOLE
         case Cause.REFRESH:
             return _WITHOUT_TEST
+        case Cause.CHECK:
+            return _OF_CHECK
         case Cause.ROLLBACK:
             return _BACK
         case _:

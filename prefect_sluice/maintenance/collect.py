@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 from prefect_sluice.domain.controls import blocked
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.errors import Refused
+from prefect_sluice.domain.errors import LeaseHeld, Refused
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.lease_holder import check_lease
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
@@ -20,11 +21,13 @@ from prefect_sluice.maintenance.collect_plan import CollectInputs, CollectPlan, 
 from prefect_sluice.maintenance.leftovers import GRACE, Leftover
 from prefect_sluice.maintenance.needed import NeededInputs, forgotten, needed, promised
 from prefect_sluice.promotions.controls import current as controls
+from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.stages.checks import checks, end_dead
 from prefect_sluice.stages.deploy import settle
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
@@ -114,6 +117,7 @@ def collect(
             environment = environments[lease.environment]
             settle(workspace.under(lease), environment)
             know_what_serves(workspace, environment)
+            _end_dead_checks(workspace, environment.name, request.actor)
         _settle(workspace, environments, request.actor)
         return _collected(workspace, request, environments, chosen, leases)
 
@@ -165,8 +169,25 @@ def _collected(
     if not request.dry_run:
         with workspace.store.transaction() as transaction:
             transaction.prune_cache(process.now() - _UNUSED, _CACHED)
-            transaction.drop_records(*forgotten(standing, chosen))
+            gone_promotions, undeclared = forgotten(standing, chosen)
+            transaction.drop_records(gone_promotions, undeclared)
+            of_checks = {promotion.id for promotion in standing.promotions if not promotion.cause.publishes}
+            transaction.drop_unserved(of_checks.intersection(gone_promotions))
+            transaction.drop_checks(chosen, standing.since)
     return Collected(request.dry_run, swept, gone, notes)
+
+
+def _end_dead_checks(workspace: Workspace, environment: str, actor: str) -> None:
+    """End the checks whose process died: what they planned to read need not stay. One that is at work is left alone."""
+    if not checks(workspace, environment, OPEN):
+        return
+    with (
+        suppress(LeaseHeld),
+        hold_lease(workspace.store, check_lease(environment), this_process(actor)) as lease,
+    ):
+        ours = workspace.under(lease.lease)
+        for promotion in checks(ours, environment, OPEN):
+            end_dead(ours, promotion, actor)
 
 
 def _left(request: CollectRequest, swept: Sequence[CollectedWarehouse]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LEFT
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.node import Name
-from prefect_sluice.domain.promotion import ENDED, Lease, State
+from prefect_sluice.domain.promotion import Lease, State
+from prefect_sluice.promotions.records import open_promotions
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
@@ -90,8 +91,7 @@ def _leave(
 
 
 def _refuse_while_open(workspace: Workspace, environment: Environment) -> None:
-    states = [state for state in State if state not in ENDED]
-    for promotion in workspace.store.promotions(environment=environment.name, states=states):
+    for promotion in open_promotions(workspace, environment.name):
         raise Refused(
             f"promotion {promotion.id} of {environment.name} is still open ({promotion.state.value})",
             step=NextStep.of(

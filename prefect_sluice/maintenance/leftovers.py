@@ -83,8 +83,8 @@ def on_shelf(
 def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
     """Yield checkouts, work folders and bundle files that no environment needs; the caller holds every lease."""
     for path in _inside(folder / "work"):
-        # `sluice plan` and `sluice coverage` keep a parse state of their own for each environment.
-        name = path.name.removesuffix(".plan").removesuffix(".tree")
+        # `sluice plan`, `sluice coverage` and `sluice check` keep a parse state of their own for each environment.
+        name = path.name.removesuffix(".plan").removesuffix(".tree").removesuffix(".check")
         if path.name != name:
             for side in _inside(path / "side"):
                 if _is_old(side, now):

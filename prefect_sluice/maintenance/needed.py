@@ -11,12 +11,11 @@ from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.node import Name
-from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.maintenance.leftovers import GRACE, NeededFiles
 from prefect_sluice.promotions.candidate_files import contents_of
+from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.workspace.workspace import Workspace
-
-OPEN = tuple(state for state in State if state not in ENDED)
 
 
 @dataclass(frozen=True, slots=True)

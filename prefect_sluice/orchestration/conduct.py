@@ -96,7 +96,7 @@ def prepared(request: AnyRequest, here: RunContext) -> Generator[tuple[Workspace
 def at_work(workspace: Workspace, request: Request, stages: Stages, wait: timedelta) -> Work:
     """Run the stages of a request that is `prepared`; suspend the run where it has to wait for a yes. Raises SluiceError."""
     # A rollback waits for nobody, and what catches up after it is not the run's own request: it ends waiting, as elsewhere.
-    alone = not request.cause.goes_back and not request.rolled_back
+    alone = request.cause.publishes and not request.cause.goes_back and not request.rolled_back
     run, flow_run = suspendable() if alone else None, this_run()
     with (
         signed(workspace.store, str(flow_run.id) if flow_run else "", request.actor),

@@ -83,6 +83,8 @@ def concluded(work: Work) -> State[Work]:
     match outcome.status:
         case Status.DONE:
             return Completed(name="Released", message=outcome.message, data=work)
+        case Status.CHECKED:
+            return Completed(name="Checked", message=message, data=work)
         case Status.PARTIAL:
             return Failed(name="Partial", message=message)
         case Status.UNCHANGED:

@@ -11,9 +11,8 @@ from prefect_sluice.domain.lease_holder import holder_text
 from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, why_not_new
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current
-from prefect_sluice.runtime import process
 from prefect_sluice.source import git
-from prefect_sluice.state.lease import holder_is_dead
+from prefect_sluice.state.lease import at_work
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
@@ -101,8 +100,7 @@ def _in_the_way(workspace: Workspace, environment: Environment, commit: str) -> 
     bad = blocked(there)
     if any(release.id in bad for release in workspace.store.releases() if release.change.commit == commit):
         return f"{commit[:7]} is new, and its release is blocked"
-    lease = workspace.store.lease(environment.name)
-    now, host = process.now(), process.host()
-    if lease is not None and lease.expires_at > now and not holder_is_dead(lease.holder, host):
+    lease = at_work(workspace.store, environment.name)
+    if lease is not None:
         return f"{commit[:7]} is new, and waits: {holder_text(lease.holder)} is at work on {environment.name}"
     return ""

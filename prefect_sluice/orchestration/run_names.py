@@ -16,6 +16,7 @@ from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.untrusted_text import one_line
 from prefect_sluice.planning.choices import parse_waiting_choice, report_called
 from prefect_sluice.promotions.request import (
+    CheckRequest,
     PromoteRequest,
     RefreshRequest,
     ReleaseRequest,
@@ -75,7 +76,7 @@ def name_of(work: Work) -> str:
 
 def _what(work: Work) -> str:
     match work.request:
-        case ReleaseRequest(ref=ref):
+        case ReleaseRequest(ref=ref) | CheckRequest(ref=ref):
             return _commit(work) or _shortened(ref)
         case RollbackRequest() if work.generation is not None:
             return f"to generation {work.generation.origin}"

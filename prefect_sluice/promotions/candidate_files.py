@@ -14,12 +14,16 @@ from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.state.lease import at_work
 from prefect_sluice.warehouse.base import Warehouse
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.workspace.workspace import Workspace
 
 _KEPT = 2
-"""How many superseded candidates of an environment are kept: the next attempt may take finished relations from them."""
+"""How many superseded candidates of an environment are kept, and how many of its checks: the next attempt may take finished
+relations from them."""
+REUSABLE = frozenset({State.SUPERSEDED, State.CHECKED})
+"""States of ended promotions whose candidate may be of use: nothing was found wrong with it, and nobody reads it."""
 _AGE = timedelta(days=7)
 
 
@@ -97,15 +101,18 @@ def candidate_name(promotion: str) -> str:
 def tidy(workspace: Workspace, ended: Promotion) -> None:
     """Delete the candidates that are of no more use once `ended` has ended. Repeatable.
 
-    Its own goes, since its rows are in the store or nobody may serve them. If it was superseded before it was served,
-    the same release may be tried again: the last few such candidates of an environment stay, a week at most, until
-    that release is served.
+    Its own goes, since its rows are in the store or nobody may serve them. If it was superseded before it was served, or was a
+    check that every gate let through, the same release may be tried again: the last few such candidates of an environment
+    stay, a week at most, until that release is served.
     """
-    if ended.state is not State.SUPERSEDED or ended.generation is not None:
+    if ended.state not in REUSABLE or ended.generation is not None:
         _remove(workspace, ended.id)
-    superseded = workspace.store.promotions(environment=ended.environment, states=(State.SUPERSEDED,))
+    if not ended.cause.publishes and at_work(workspace.store, ended.environment) is not None:
+        # A release may be taking relations from any of the others right now: what is too many goes when that one ends.
+        return
     there = _there(workspace, ended)
-    present = [item for item in superseded if item.id in there]
+    ended_ones = workspace.store.promotions(environment=ended.environment, states=REUSABLE)
+    present = [item for item in ended_ones if item.id in there]
     oldest = process.now() - _AGE
     done = same_request(workspace, ended.release) if ended.state is State.STABLE else None
     useful = [
@@ -115,7 +122,9 @@ def tidy(workspace: Workspace, ended: Promotion) -> None:
         and item.generation is None
         and (done is None or same_request(workspace, item.release) != done)
     ]
-    useful_ids = {item.id for item in useful[:_KEPT]}
+    useful_ids = {
+        old.id for state in REUSABLE for old in [old for old in useful if old.state is state][:_KEPT]
+    }
     for item in present:
         if item.id not in useful_ids:
             _remove(workspace, item.id)
@@ -127,7 +136,7 @@ def _there(workspace: Workspace, ended: Promotion) -> Collection[str]:
         return _here(workspace)
     for name in _here(workspace) - {ended.id}:
         found = workspace.store.promotion(name)
-        if found is not None and found.state in ENDED and found.state is not State.SUPERSEDED:
+        if found is not None and found.state in ENDED and found.state not in REUSABLE:
             shutil.rmtree(folder(workspace, name), ignore_errors=True)
     try:
         return kept_candidates(workspace)

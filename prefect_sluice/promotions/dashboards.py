@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.release import Release
 from prefect_sluice.promotions.environment_order import before, ordered
@@ -54,9 +52,5 @@ def _parsed(workspace: Workspace, environment: Environment, release: Release) ->
     """Return them by a parse, in a work folder of its own: in the shared one a release may be building right now."""
     from prefect_sluice.promotions.load_project import load
 
-    class Aside(Workspace):
-        def work(self, environment: Environment) -> Path:
-            return self.folder / "work" / f"{environment.name}.plan"
-
-    loaded = load(Aside(workspace.file, workspace.settings, once=workspace.once), environment, release)
+    loaded = load(workspace.beside(".plan"), environment, release)
     return tuple(loaded.dbt.facts.consumers.values())

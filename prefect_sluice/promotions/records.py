@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from prefect_sluice.state.reader import Reads
     from prefect_sluice.state.store import Transaction
 
+OPEN = tuple(state for state in State if state not in ENDED)
+"""States of a promotion that may still go on."""
+
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
 
@@ -40,7 +43,7 @@ def opened(work: Work) -> tuple[Workspace, Environment]:
         rules = rules_of(workspace, work.promotion) if work.promotion is not None else None
         workspace = governed(workspace, work.release, rules)
     environment = workspace.environment(work.request.environment)
-    lease = workspace.store.lease(environment.name)
+    lease = workspace.store.lease(work.lease.environment)
     if work.lease.token and (lease is None or lease.token != work.lease.token):
         # Another one had it meanwhile. The fence would say so, too, but minutes later.
         raise LeaseLost(environment.name)
@@ -48,14 +51,15 @@ def opened(work: Work) -> tuple[Workspace, Environment]:
 
 
 @contextmanager
-def fenced(workspace: Workspace, environment: str) -> Generator[Transaction]:
-    """Give a transaction of the state store that writes nothing unless the lease on the environment is still ours.
+def fenced(workspace: Workspace, lease_name: str) -> Generator[Transaction]:
+    """Give a transaction of the state store that writes nothing unless the lease of that name is still ours: the environment's,
+    or for a check that of its checks.
 
     All that is recorded of promotions, candidates and generations is written here: an intent as well as an outcome. Raises
-    LeaseLost, and RuntimeError for a workspace that is not under the environment's lease.
+    LeaseLost, and RuntimeError for a workspace that is not under that lease.
     """
-    if lease_of(workspace).environment != environment:
-        raise RuntimeError(f"a promotion of {environment} is recorded without its lease")
+    if lease_of(workspace).environment != lease_name:
+        raise RuntimeError(f"a promotion is recorded without its lease, {lease_name}")
     with workspace.store.transaction() as transaction:
         yield transaction
 
@@ -121,7 +125,7 @@ def advance(
         **({"policy_digest": moved.policy} if moved.policy else {}),
         **(facts or {}),
     }
-    with fenced(workspace, promotion.environment) as transaction:
+    with fenced(workspace, promotion.lease_name) as transaction:
         still_ours(transaction, promotion)
         transaction.put_promotion(moved)
         also(transaction)
@@ -146,13 +150,13 @@ def outdated(
     """Supersede, as this generation is recorded, every open promotion that was planned on an older one. Returns them.
 
     Its plan and a yes to it are void from here on: said at once, and not when somebody comes to deploy it. So is one
-    that served, and whose process died before Monitor: nobody comes to watch what is served no longer.
+    that served, and whose process died before Monitor: nobody comes to watch what is served no longer. A check stays: it says
+    what it was made against, and nobody deploys it.
     """
     environment, number = generation.environment, generation.number
-    open_states = [state for state in State if state not in ENDED]
     found = [
         replace(item, state=State.SUPERSEDED, updated_at=now, message=_overtaken(item, generation))
-        for item in transaction.promotions(environment=environment, states=open_states)
+        for item in transaction.promotions(environment=environment, states=OPEN, but=Cause.CHECK)
         if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
     ]
     for old in found:
@@ -178,7 +182,7 @@ def keep_reports(
     workspace: Workspace, promotion: Promotion, stage: str, reports: Sequence[GateReport]
 ) -> None:
     """Record what the gates of a stage found. Repeatable: replaces. Raises LeaseLost as `advance` does."""
-    with fenced(workspace, promotion.environment) as transaction:
+    with fenced(workspace, promotion.lease_name) as transaction:
         still_ours(transaction, promotion)
         transaction.put_reports(promotion.id, stage, reports)
 
@@ -209,7 +213,7 @@ def refuse(
     later = not older and recorded_policy(workspace, promotion).judged_by_served
     remedy = helps(bad, process.now().date(), later=later)
     following = remedy.mend or _JUDGE
-    if work.release is not None and promotion.cause is Cause.RELEASE:
+    if work.release is not None and promotion.cause.judged_as is Cause.RELEASE:
         following = "; ".join(filter(None, (uncommitted(workspace, work.release), following)))
     return told.ends(Status.REFUSED, message, following, remedy.passing)
 
@@ -227,6 +231,6 @@ def _judged_by_older(workspace: Workspace, promotion: Promotion, gates: Collecti
     )
 
 
-def is_open(promotion: Promotion) -> bool:
-    """Say whether a promotion may still go on."""
-    return promotion.state not in ENDED
+def open_promotions(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
+    """Return the promotions of an environment that may still go on, newest first, without its checks."""
+    return workspace.store.promotions(environment=environment, states=OPEN, but=Cause.CHECK)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, TypeVar, assert_never
 
 from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.lease_holder import check_lease
 from prefect_sluice.domain.refresh_rules import ScheduledTime
 
 
@@ -21,6 +23,11 @@ class _Asked:
     folder: Path
     environment: str
     actor: str = field(default="unknown", kw_only=True)
+
+    @property
+    def lease_name(self) -> str:
+        """The lease to work under: the environment's."""
+        return self.environment
 
     @property
     def what(self) -> str:
@@ -48,6 +55,29 @@ class ReleaseRequest(_Asked):
     ref: str = "HEAD"
     dirty: bool = False
     adopt: bool = False
+
+    @property
+    def what(self) -> str:
+        """The ref."""
+        return self.ref
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest(_Asked):
+    """A commit that is built and judged as its release would be, and not published: `ref` names it, `branch` where it
+    was found ("": not said). `asked` is when it was asked
+    for, UTC (None: it was not begun): what another check of the same commit came to since then answers for this one."""
+
+    cause: ClassVar[Cause] = Cause.CHECK
+
+    ref: str = "HEAD"
+    branch: str = field(default="", kw_only=True)
+    asked: datetime | None = field(default=None, kw_only=True)
+
+    @property
+    def lease_name(self) -> str:
+        """The lease of the environment's checks: a check keeps no release out, and none keeps it out."""
+        return check_lease(self.environment)
 
     @property
     def what(self) -> str:
@@ -133,7 +163,7 @@ class RollbackRequest(_Asked):
         return self.to
 
 
-Request = ReleaseRequest | RefreshRequest | PromoteRequest | RollbackRequest
+Request = ReleaseRequest | CheckRequest | RefreshRequest | PromoteRequest | RollbackRequest
 
 AnyRequest = TypeVar("AnyRequest", bound=Request)
 
@@ -150,6 +180,8 @@ def request_for(cause: Cause, folder: Path, environment: str, *, actor: str = "u
     match cause:
         case Cause.RELEASE:
             return ReleaseRequest(folder, environment, actor=actor)
+        case Cause.CHECK:
+            return CheckRequest(folder, environment, actor=actor)
         case Cause.REFRESH:
             return RefreshRequest(folder, environment, actor=actor)
         case Cause.PROMOTION:

@@ -42,15 +42,25 @@ _FATES = {NodeFate.FAILED: logging.ERROR, NodeFate.WARNED: logging.WARNING}
 
 def files_of(workspace: Workspace, environment: str) -> tuple[Path, ...]:
     """Return the files that hold an environment's log on this machine, oldest first; one or both may not exist."""
-    path = workspace.folder / FOLDER / f"{environment}.log"
+    return _files(workspace, f"{environment}.log")
+
+
+def files_of_checks(workspace: Workspace, environment: str) -> tuple[Path, ...]:
+    """Return the files that hold the log of an environment's checks, as `files_of`: a check may run beside a release."""
+    return _files(workspace, f"{environment}.check.log")
+
+
+def _files(workspace: Workspace, name: str) -> tuple[Path, ...]:
+    path = workspace.folder / FOLDER / name
     return path.with_name(f"{path.name}.1"), path
 
 
 @contextmanager
 def logged(workspace: Workspace, request: Request) -> Generator[None]:
     """Write down what the stages of a run tell while the block runs, and what breaks it. Call it under the lease: one run at
-    a time writes an environment's file. A log that cannot be written stops nothing."""
-    handler = _handler(files_of(workspace, request.environment)[-1])
+    a time writes a file. A log that cannot be written stops nothing."""
+    files = files_of if request.cause.publishes else files_of_checks
+    handler = _handler(files(workspace, request.environment)[-1])
     log = _Log(_logger(handler))
     try:
         with ExitStack() as stack:
@@ -111,7 +121,8 @@ class _Log:
 
     def begins(self, request: Request) -> None:
         what = f" of {request.what}" if request.what else ""
-        asked = f"{request.cause.value}{what} to {request.environment}, asked for by {request.actor}"
+        way = "to" if request.cause.publishes else "for"
+        asked = f"{request.cause.value}{what} {way} {request.environment}, asked for by {request.actor}"
         self.logger.info(f"{BEGINS}{asked}")
 
     def progress(self, line: str) -> None:
@@ -166,6 +177,11 @@ class RunLog:
     lines: tuple[str, ...] = ()
     promotion: str = ""
     ended: bool = False
+
+    @property
+    def began(self) -> str:
+        """When its first line was written, as it stands there: "" for none. It sorts as times do."""
+        return next((parts[0] for line in self.lines if (parts := parted(line))), "")
 
 
 def runs(text: str) -> tuple[RunLog, ...]:

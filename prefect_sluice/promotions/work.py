@@ -37,6 +37,8 @@ class Status(StrEnum):
     REJECTED = "rejected"
     SUPERSEDED = "superseded"
     EXPIRED = "expired"
+    CHECKED = "checked"
+    """Built and judged, and every gate let it through; nothing was published, and nothing was to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def _control(act: str, word: str = "environment") -> _Form:
 
 
 _FORMS: Mapping[str, _Form] = {
+    "check": _Form("check", "ref", {"--env": "environment"}),
     "release": _Form("release", "ref", {"--env": "environment"}),
     "refresh": _Form("nightly-refresh", "", {"--env": "environment", "--select": "select"}),
     "promote": _Form("promote", "release", {"--to": "environment", "--from": "origin", "--select": "select"}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from prefect_sluice.config.policy import Governance
 from prefect_sluice.dbt import implementation
@@ -69,7 +68,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
     `opened` is the project's workspace where it is open already.
     """
     process.disable_telemetry()
-    workspace = _aside(opened or Workspace.at(request.folder))
+    workspace = (opened or Workspace.at(request.folder)).beside(".plan")
     environment = workspace.environment(request.environment or None)
     implementation.get_ready(environment.policy.isolation)
     release = _release(workspace, environment, request)
@@ -144,13 +143,3 @@ def _meant(nodes: Mapping[str, Node], text: str) -> str:
 
 def _called(node: Node) -> set[str]:
     return {node.unique_id.lower(), node.short.lower(), str(node.name).lower()}
-
-
-def _aside(workspace: Workspace) -> Workspace:
-    """Return the workspace with work folders of its own: in the shared ones a release may be building right now."""
-
-    class Aside(Workspace):
-        def work(self, environment: Environment) -> Path:
-            return self.folder / "work" / f"{environment.name}.plan"
-
-    return Aside(workspace.file, workspace.settings, once=workspace.once)

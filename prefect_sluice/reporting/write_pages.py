@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.work import Work, keeping, tell
 from prefect_sluice.reporting.forms_for_commands import Web
@@ -88,7 +89,7 @@ def renew(workspace: Workspace, environment: str, promotion: str) -> None:
     own = workspace.store.promotion(promotion)
     if own is None:
         return
-    for shown in workspace.store.promotions(environment=environment, limit=_MANY):
+    for shown in workspace.store.promotions(environment=environment, limit=_MANY, but=Cause.CHECK):
         written = _written(path_of(workspace, shown.id))
         served_before = own.generation is not None and shown.generation == own.base
         true_since = max(shown.updated_at, own.updated_at) if served_before else shown.updated_at

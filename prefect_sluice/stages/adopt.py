@@ -74,8 +74,8 @@ def is_open(workspace: Workspace, environment: Environment, release: Release) ->
     """Say whether a promotion of this release waits that adopts: whoever goes on with it need not say so again."""
     open_ones = (
         item
-        for item in workspace.store.promotions(environment=environment.name, limit=20)
-        if records.is_open(item) and item.release == release.id and item.plan and not item.base
+        for item in records.open_promotions(workspace, environment.name)
+        if item.release == release.id and item.plan and not item.base
     )
     return any(planned(workspace, item) for item in open_ones)
 

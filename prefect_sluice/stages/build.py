@@ -29,14 +29,15 @@ from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.promotions.controls import permit
 from prefect_sluice.promotions.load_project import load, packages_of
 from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_names
-from prefect_sluice.promotions.records import OutOfOrder, advance, is_open, opened
-from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest, Request
+from prefect_sluice.promotions.records import OutOfOrder, advance, open_promotions, opened
+from prefect_sluice.promotions.request import CheckRequest, RefreshRequest, ReleaseRequest, Request
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.source import git
 from prefect_sluice.stages import adopt as adopting
 from prefect_sluice.stages.candidate.without_failed import held_back
+from prefect_sluice.stages.checks import begun
 from prefect_sluice.stages.resume_plan import attempt
 from prefect_sluice.stages.select_nodes import moved, selected
 from prefect_sluice.stages.unserved_history import at_rest
@@ -76,11 +77,14 @@ def build(work: Work) -> Work:
         and (plan.changes_nothing or _is_the_rest(workspace, environment, plan))
         and (work.request.cause.renews or not found.changes)
     ):
-        unwatched = _unwatched(workspace, environment)
+        unwatched = _unwatched(workspace, environment) if work.request.cause.publishes else None
         if unwatched is not None:
             return replace(told, promotion=unwatched)
         return told.ends(Status.UNCHANGED, _unchanged(plan, release))
-    return replace(told, promotion=_promotion(workspace, plan, found, commits, work.request.actor))
+    facts = _facts(found, commits)
+    if isinstance(work.request, CheckRequest):
+        return begun(told, workspace, work.request, _fresh(workspace, plan, found, work.request), facts)
+    return replace(told, promotion=_promotion(workspace, plan, found, work.request, facts))
 
 
 def _tell_policy(workspace: Workspace, found: Governance) -> None:
@@ -174,7 +178,7 @@ def plan_for(request: Request, workspace: Workspace, environment: Environment, r
         workspace,
         environment,
         release,
-        request.cause,
+        request.cause.judged_as,
         select,
         adopt=adopt or adopting.is_open(workspace, environment, release),
     )
@@ -279,16 +283,23 @@ def before(workspace: Workspace, live: Generation, ids: Mapping[Name, str]) -> N
     return NotesBefore.read(document["notes"]).renamed(live.new_ids(ids))
 
 
+def _facts(found: Governance, commits: CommitRange | None) -> dict[str, Json]:
+    """Return what the ledger says of a promotion's beginning: what changes of the policy, and which commits come and go. Pure."""
+    return {
+        **({"policy_changes": [item.document() for item in found.changes]} if found.changes else {}),
+        **({"commits": commits.document()} if commits is not None else {}),
+    }
+
+
 def _promotion(
-    workspace: Workspace, plan: Plan, found: Governance, commits: CommitRange | None, actor: str
+    workspace: Workspace, plan: Plan, found: Governance, request: Request, facts: dict[str, Json]
 ) -> Promotion:
     """Return the open promotion for exactly this plan and policy, or start one and end those it takes the place of."""
-    policy = workspace.bundles.put_document(found.document())
-    again: Promotion | None = None
-    for old in workspace.store.promotions(environment=plan.environment, limit=20):
-        if not is_open(old) or old.state is State.DEPLOYED:
+    fresh, again = _fresh(workspace, plan, found, request), None
+    for old in open_promotions(workspace, plan.environment):
+        if old.state is State.DEPLOYED:
             continue
-        if old.plan == plan.digest and old.policy in {"", policy} and again is None:
+        if old.plan == plan.digest and old.policy in {"", fresh.policy} and again is None:
             again = old
         elif not plan.cause.renews or old.cause.renews:
             # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
@@ -296,30 +307,31 @@ def _promotion(
                 workspace,
                 old,
                 State.SUPERSEDED,
-                actor=actor,
+                actor=request.actor,
                 message=f"release {plan.release[:7]} took its place",
             )
     if again is not None:
         return again
+    return advance(workspace, fresh, State.STARTED, actor=request.actor, facts=facts, message="")
+
+
+def _fresh(workspace: Workspace, plan: Plan, found: Governance, request: Request) -> Promotion:
+    """Return a promotion for this plan and policy, whose documents are stored; it is not recorded yet."""
     now = process.now()
     fresh = Promotion(
         uuid.uuid4().hex[:10],
         plan.environment,
         plan.release,
-        plan.cause,
+        request.cause,
         plan.base,
         plan.base_release,
         State.STARTED,
-        actor,
+        request.actor,
         now,
         now,
         plan=workspace.bundles.put_document(plan.document()),
-        policy=policy,
+        policy=workspace.bundles.put_document(found.document()),
     )
     if fresh.plan != plan.digest:
         raise Refused("the plan changed while it was stored", "run the command again")
-    facts: dict[str, Json] = {
-        **({"policy_changes": [item.document() for item in found.changes]} if found.changes else {}),
-        **({"commits": commits.document()} if commits is not None else {}),
-    }
-    return advance(workspace, fresh, State.STARTED, actor=actor, facts=facts, message="")
+    return fresh

@@ -10,6 +10,7 @@ from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import ENDED, ApprovalQuestion, Lease, Promotion, State
 from prefect_sluice.promotions.candidate_files import candidate_is_whole
 from prefect_sluice.promotions.request import (
+    CheckRequest,
     PromoteRequest,
     RefreshRequest,
     ReleaseRequest,
@@ -31,6 +32,7 @@ _ENDS = {
     State.REJECTED: Status.REJECTED,
     State.SUPERSEDED: Status.SUPERSEDED,
     State.EXPIRED: Status.EXPIRED,
+    State.CHECKED: Status.CHECKED,
 }
 
 
@@ -71,7 +73,7 @@ def pinned(workspace: Workspace, request: Request, promotion: Promotion) -> Requ
     release = workspace.store.release(promotion.release)
     environment = promotion.environment
     match request:
-        case ReleaseRequest():
+        case ReleaseRequest() | CheckRequest():
             ref = release.change.commit if release is not None else request.ref
             return replace(request, environment=environment, ref=ref)
         case PromoteRequest():

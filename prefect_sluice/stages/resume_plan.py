@@ -10,7 +10,7 @@ from prefect_sluice.domain.promotion import Decision, Promotion, State
 from prefect_sluice.planning.make_plan import PlanInputs, make_plan
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.refresh_subset import volatile_texts
-from prefect_sluice.promotions.records import is_open
+from prefect_sluice.promotions.records import open_promotions
 from prefect_sluice.promotions.stored_plan import stored_held
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -18,8 +18,8 @@ from prefect_sluice.workspace.workspace import Workspace
 def attempt(workspace: Workspace, asked: PlanInputs) -> Plan:
     """Return the plan of the open promotion that asks the same, else a new one. Repeatable."""
     plan = make_plan(asked)
-    for promotion in workspace.store.promotions(environment=asked.environment, limit=20):
-        if not is_open(promotion) or promotion.state is State.DEPLOYED or not promotion.plan:
+    for promotion in open_promotions(workspace, asked.environment):
+        if promotion.state is State.DEPLOYED or not promotion.plan:
             continue
         document = cast(Mapping[str, Any], workspace.bundles.get_document(promotion.plan))
         again = _again(asked, plan, promotion, document, _keeps_its_day(workspace, promotion))

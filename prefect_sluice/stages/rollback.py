@@ -15,7 +15,7 @@ from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current as controls_in_force
 from prefect_sluice.promotions.controls import permit
-from prefect_sluice.promotions.records import advance, is_open, opened
+from prefect_sluice.promotions.records import advance, open_promotions, opened
 from prefect_sluice.promotions.request import RollbackRequest, expected
 from prefect_sluice.promotions.what_serves import known_history
 from prefect_sluice.promotions.work import Work, tell
@@ -138,8 +138,8 @@ def _intent(
     workspace: Workspace, current: Generation, target: Generation, request: RollbackRequest
 ) -> Promotion:
     actor = request.actor
-    for old in workspace.store.promotions(environment=current.environment, limit=20):
-        if is_open(old) and old.state is not State.DEPLOYED:
+    for old in open_promotions(workspace, current.environment):
+        if old.state is not State.DEPLOYED:
             tell(f"promotion {old.id}, which was {old.state.value}, ends: {current.environment} moves on")
             advance(
                 workspace,

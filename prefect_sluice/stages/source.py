@@ -17,6 +17,7 @@ from prefect_sluice.domain.release import DIRTY, Change, Release
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.records import opened
 from prefect_sluice.promotions.request import (
+    CheckRequest,
     PromoteRequest,
     RefreshRequest,
     ReleaseRequest,
@@ -44,6 +45,8 @@ def source(work: Work) -> Work:
     match work.request:
         case ReleaseRequest() as asked:
             return replace(work, change=_resolved(workspace, place, asked))
+        case CheckRequest():
+            return replace(work, change=_committed(workspace, work.request.ref))
         case RefreshRequest():
             release = serving(workspace, place)
             return replace(work, change=release.change, release=release)
@@ -59,10 +62,9 @@ def _resolved(workspace: Workspace, environment: Environment, request: ReleaseRe
     _refuse_detour(workspace, environment)
     repository = git.root(workspace.root)
     project = workspace.project.relative_to(repository).as_posix()
-    tell(f"resolving {request.ref}")
     if request.dirty:
         return _dirty(repository, project, request, environment)
-    return _clean(repository, project, workspace, request.ref)
+    return _committed(workspace, request.ref)
 
 
 def _refuse_detour(workspace: Workspace, environment: Environment) -> None:
@@ -90,7 +92,10 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
     return release
 
 
-def _clean(repository: Path, project: str, workspace: Workspace, ref: str) -> Change:
+def _committed(workspace: Workspace, ref: str) -> Change:
+    repository = git.root(workspace.root)
+    project = workspace.project.relative_to(repository).as_posix()
+    tell(f"resolving {ref}")
     change = git.resolve(repository, ref, project)
     if ref == "HEAD":
         changed = [

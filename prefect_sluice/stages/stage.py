@@ -41,6 +41,7 @@ from prefect_sluice.stages.candidate import (
     without_failed,
 )
 from prefect_sluice.stages.candidate.judge import judge
+from prefect_sluice.stages.checks import checked
 from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -89,7 +90,8 @@ def stage(work: Work) -> Work:
     share(workspace, promotion.id, made.place, made.contents.file)
     staged = _record(workspace, work, promotion, made, told)
     reach(FaultPoint.STAGE_RECORDED)
-    return replace(work, promotion=staged, reports=(*work.reports, *told))
+    judged = replace(work, promotion=staged, reports=(*work.reports, *told))
+    return judged if work.request.cause.publishes else checked(judged, workspace, place)
 
 
 def _lets_through(workspace: Workspace, reports: Sequence[GateReport], beside: Sequence[GateReport]) -> bool:
@@ -153,7 +155,7 @@ def _record(
     return advance(
         workspace,
         promotion,
-        State.STAGED,
+        State.STAGED if promotion.cause.publishes else State.CHECKED,
         actor=work.request.actor,
         evidence=evidence,
         facts={"built": len(made.relations)},

@@ -19,6 +19,7 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.running import start_of
 
 if TYPE_CHECKING:  # the store brings SQLAlchemy with it
+    from prefect_sluice.state.reader import Reads
     from prefect_sluice.state.store import StateStore
 
 OnWait = Callable[[LeaseHeld, timedelta], None]
@@ -48,6 +49,14 @@ def holder_is_dead(holder: str, host: str) -> bool:
         return False
     start = start_of(process_of.pid)
     return start is None or bool(start and process_of.start and start != process_of.start)
+
+
+def at_work(reads: Reads, name: str) -> Lease | None:
+    """Return the lease of that name if somebody works under it; None where it was given back, ran out, or its holder is dead."""
+    lease = reads.lease(name)
+    if lease is None or lease.expires_at <= _now() or holder_is_dead(lease.holder, process.host()):
+        return None
+    return lease
 
 
 def _left_behind(holder: str) -> bool:

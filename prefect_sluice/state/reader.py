@@ -77,14 +77,22 @@ class Reads(RecordReads, ABC):
             return codec.of(Promotion, row)
 
     def promotions(
-        self, *, environment: str | None = None, states: Collection[State] = (), limit: int | None = None
+        self,
+        *,
+        environment: str | None = None,
+        states: Collection[State] = (),
+        limit: int | None = None,
+        but: Cause | None = None,
     ) -> tuple[Promotion, ...]:
-        """Return the last `limit` promotions (None: all), newest first; of `environment` and in `states` if given."""
+        """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states` and for other causes than
+        `but` where given."""
         query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
         if environment is not None:
             query = query.where(PROMOTION.c.environment == environment)
         if states:
             query = query.where(PROMOTION.c.state.in_([state.value for state in states]))
+        if but is not None:
+            query = query.where(PROMOTION.c.cause != but.value)
         rows = self._rows(query)
         with codec.readable("a promotion", self.place):
             return tuple(codec.of(Promotion, row) for row in rows)

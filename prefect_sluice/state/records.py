@@ -6,7 +6,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
@@ -21,10 +21,11 @@ from prefect_sluice.domain.refresh_rules import RefreshAttempt
 from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.runtime import documents
 from prefect_sluice.state import codec
-from prefect_sluice.state.tables import ALERT, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
+from prefect_sluice.state.tables import ALERT, CHECK, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
 
 _AT_ONCE = 500
 """Keys in one statement."""
+_WORDS = {"checked": "passed", "unchanged": "served already", "": "unfinished"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,42 @@ class AlertRecord:
 
     problems: tuple[str, ...]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What the last check of a commit came to, for an environment. Times are UTC.
+
+    `status` is one of `promotions.work.Status`, or `failed` for one that broke before the gates could answer. `ref` is the branch
+    or commit that was named; `ended` is None while it is at work, and for ever if its process died.
+    `promotion` has its evidence and report ("": it came to none), `findings` is the number of those that hold.
+    """
+
+    environment: str
+    commit: str
+    ref: str
+    by: str
+    at: datetime
+    ended: datetime | None = None
+    status: str = ""
+    message: str = ""
+    promotion: str = ""
+    findings: int = 0
+
+    @property
+    def word(self) -> str:
+        """How it ended, as people read it."""
+        return _WORDS.get(self.status, self.status) if self.ended else _WORDS[""]
+
+    @property
+    def let_through(self) -> bool:
+        """Say whether every gate said yes."""
+        return self.status in {"checked", "unchanged"}
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took; None for one that has not ended."""
+        return self.ended - self.at if self.ended else None
 
 
 class RecordReads(ABC):
@@ -69,6 +106,20 @@ class RecordReads(ABC):
         query = select(POLL).where(POLL.c.environment == environment)
         with codec.readable(f"the last look at git for {environment!r}", self.place):
             return next((_try(row) for row in self._rows(query)), None)
+
+    def checks(self, environment: str | None = None, *, limit: int | None = None) -> tuple[CheckResult, ...]:
+        """Return what the last `limit` checks came to (None: all), the newest first; of `environment` if given."""
+        query = select(CHECK).order_by(CHECK.c.at.desc(), CHECK.c.commit).limit(limit)
+        if environment is not None:
+            query = query.where(CHECK.c.environment == environment)
+        with codec.readable("a check", self.place):
+            return tuple(codec.of(CheckResult, row) for row in self._rows(query))
+
+    def check(self, environment: str, commit: str) -> CheckResult | None:
+        """Return what the last check of a commit came to in an environment; None if there was none."""
+        query = select(CHECK).where(CHECK.c.environment == environment, CHECK.c.commit == commit)
+        with codec.readable(f"the check of {commit[:7]}", self.place):
+            return next((codec.of(CheckResult, row) for row in self._rows(query)), None)
 
     def alert(self, scope: str) -> AlertRecord | None:
         """Return what people were told last of what was looked at; None if nothing."""
@@ -130,6 +181,10 @@ class RecordWrites(ABC):
         }
         self._upsert(POLL, [row], ("environment",))
 
+    def put_check(self, result: CheckResult) -> None:
+        """Record how the check of a commit stands, in place of the one before."""
+        self._upsert(CHECK, [codec.columns(result)], ("environment", "commit"))
+
     def put_alert(self, scope: str, alert: AlertRecord) -> None:
         """Record what people were told of what was looked at, in place of what they were told before."""
         problems = canonical(list(alert.problems)).decode()
@@ -153,6 +208,12 @@ class RecordWrites(ABC):
         for environment, release in declared:
             own = (DECLARED.c.environment == environment) & (DECLARED.c.release == release)
             self._connection.execute(delete(DECLARED).where(own))
+
+    def drop_checks(self, environments: Iterable[str], before: datetime) -> None:
+        """Forget what checks of these environments came to that began before a time (UTC)."""
+        for some in _pieces(environments):
+            old = CHECK.c.environment.in_(some) & (CHECK.c.at < before)
+            self._connection.execute(delete(CHECK).where(old))
 
     def drop_sign(self, run: str) -> None:
         """Forget that a flow run lived."""

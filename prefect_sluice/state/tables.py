@@ -233,6 +233,21 @@ REFRESH = Table(
     _text("by"),
 )
 
+CHECK = Table(
+    "sluice_check",
+    METADATA,
+    _text("environment", primary_key=True),
+    _text("commit", primary_key=True),
+    _text("ref"),
+    _text("by"),
+    _time("at"),
+    _time("ended", nullable=True),
+    _text("status"),
+    _text("message"),
+    _text("promotion"),
+    Column("findings", Integer, nullable=False),
+)
+
 POLL = Table(
     "sluice_poll",
     METADATA,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -91,6 +91,12 @@ class Transaction(Reads, RecordWrites):
         self._upsert(
             RELATION, [codec.relation_row(relation) for relation in relations], ("schema", "identifier")
         )
+
+    def drop_unserved(self, promotions: Collection[str]) -> None:
+        """Forget the candidates of promotions that never served, and the relations in them: they were never in a warehouse."""
+        for table in (CANDIDATE, RELATION):
+            for name in promotions:
+                self._connection.execute(delete(table).where(table.c.promotion == name))
 
     def put_approval(self, approval: Approval) -> None:
         """Record a yes or no. Safe to repeat; it never makes a used approval unused.

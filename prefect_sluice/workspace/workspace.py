@@ -97,12 +97,14 @@ class Workspace:
     `judged_by` is the policy that judges the promotion at work (None: none is at work); every other environment has the one
     that is in force there.
     With a `lease`, it is one environment's, for as long as that lasts: the state store takes no write of it afterwards.
+    `apart` ends the names of its work folders: "" for those that a release builds in.
     """
 
     file: Path
     settings: config.Config
     judged_by: ReleaseRules | None = None
     lease: Lease | None = None
+    apart: str = ""
     once: OpenedOnce = field(default_factory=OpenedOnce, compare=False, repr=False)
 
     @classmethod
@@ -114,6 +116,11 @@ class Workspace:
     def under(self, lease: Lease | None) -> Workspace:
         """Return the same for who works under a lease; None: as it is without one."""
         return replace(self, lease=lease)
+
+    def beside(self, apart: str) -> Workspace:
+        """Return the same with work folders of its own, whose names end so: in the shared ones a release may be building right
+        now."""
+        return replace(self, apart=apart)
 
     def anew(self) -> Workspace:
         """Return the same under no lease, as it was when the run opened it, for after a deployment: which policy is in force is
@@ -333,7 +340,7 @@ class Workspace:
 
     def work(self, environment: Environment) -> Path:
         """The folder that keeps an environment's parse state and its side database between releases."""
-        return self.folder / "work" / environment.name
+        return self.folder / "work" / f"{environment.name}{self.apart}"
 
 
 def one_per_database(environments: Iterable[Environment]) -> tuple[Environment, ...]:

@@ -135,7 +135,7 @@ def test_following_shows_each_line_of_the_run_once_also_over_a_file_that_is_begu
         lambda: now.write_text(now.read_text() + f"{head} bb INFO  ended: done: y\n{head} cc INFO  three\n"),
     ]
     shown: list[str] = []
-    code = _follow(workspace, "prod", "bb", lambda lines: shown.append(plain(lines)), lambda _: then.pop(0)())
+    code = _follow((before, now), "bb", lambda lines: shown.append(plain(lines)), lambda _: then.pop(0)())
     assert (code, then) == (0, [])
     assert [line.split("bb ")[-1].split()[-1] for line in "".join(shown).splitlines()] == [
         "one",

@@ -191,6 +191,7 @@ def go(folder: Path, cause: Cause, fault: str = "") -> None:
         Status.DONE,
         Status.UNCHANGED,
         Status.PARTIAL,
+        Status.CHECKED,
     }:
         sys.exit(1)
 

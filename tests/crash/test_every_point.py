@@ -50,6 +50,7 @@ CASES = [
     *((Cause.RELEASE, point) for point in FaultPoint if point not in ROLLBACK | PROMOTION | ELSEWHERE),
     *((Cause.PROMOTION, point) for point in FaultPoint if point not in ROLLBACK | ELSEWHERE),
     *((Cause.REFRESH, point) for point in FaultPoint if point not in NOT_IN_REFRESH | ELSEWHERE),
+    (Cause.CHECK, FaultPoint.STAGE_JUDGED),
     *(
         (Cause.ROLLBACK, point)
         for point in (

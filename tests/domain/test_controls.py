@@ -28,7 +28,7 @@ HOLD = Control("h", ControlKind.HOLD, "prod", "Grace", "close of books", NOW)
 FREEZE = Control("f", ControlKind.FREEZE, "prod", "Ada", "peak", NOW, until=NOW + timedelta(hours=2))
 ALL = replace(FREEZE, id="a", target=EVERYWHERE, until=None)
 BLOCK = Control("b", ControlKind.BLOCK, BAD, "Bo", "counts twice", NOW)
-CHANGING = [cause for cause in Cause if cause is not Cause.ROLLBACK]
+CHANGING = [cause for cause in Cause if cause not in {Cause.ROLLBACK, Cause.CHECK}]
 
 
 @pytest.mark.parametrize("cause", CHANGING)
@@ -59,6 +59,11 @@ def test_going_back_is_stopped_by_a_block_only(control: Control) -> None:
     """Who is on call must be able to."""
     assert forbidding([control], Cause.ROLLBACK, "prod", "good") is None
     assert forbidding([control, BLOCK], Cause.ROLLBACK, "prod", BAD) == BLOCK
+
+
+@pytest.mark.parametrize("control", [HOLD, FREEZE, ALL, BLOCK])
+def test_nothing_stops_a_check(control: Control) -> None:
+    assert forbidding([control], Cause.CHECK, "prod", BAD) is None
 
 
 def test_a_catch_up_passes_the_hold_of_its_own_rollback_and_no_other() -> None:

@@ -18,6 +18,7 @@ TASKS: dict[str, Stage] = {
     name: getattr(import_module(f"prefect_sluice.tasks.{name}"), name) for name in sorted(NAMES)
 }
 SHOWN = {
+    "check": [Cause.CHECK],
     "release": [Cause.RELEASE],
     "refresh": [Cause.REFRESH],
     "promote": [Cause.PROMOTION],

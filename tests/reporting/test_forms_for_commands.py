@@ -20,7 +20,17 @@ from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.reporting.forms_for_commands import Web, in_markdown, in_words, step_in_words
 
 UI = "http://127.0.0.1:4200/v2"
-NAMES = ("release", "nightly-refresh", "promote", "rollback", "answer", "controls", "plan", "collect")
+NAMES = (
+    "release",
+    "nightly-refresh",
+    "promote",
+    "rollback",
+    "answer",
+    "controls",
+    "plan",
+    "collect",
+    "check",
+)
 WEB = Web(
     {name: (f"{UI}/{name}", {"folder": "/srv/shop"}) for name in NAMES},
     "http://127.0.0.1:4201/",

@@ -58,6 +58,7 @@ def history(environment: str, limit: int, folder: Path, console: Console) -> int
 def _events(
     workspace: Workspace, environment: Environment, store: StateStore | None
 ) -> tuple[HistoryEvent, ...]:
+    from prefect_sluice.domain.generation import Cause
     from prefect_sluice.reporting.terminal.history import events
 
     if store is None and not environment.database.exists():
@@ -65,7 +66,7 @@ def _events(
     generations = workspace.warehouse(environment).history(environment.name)
     if store is None:
         return events(generations, (), {}, {})
-    promotions = store.promotions(environment=environment.name)
+    promotions = store.promotions(environment=environment.name, but=Cause.CHECK)
     ids = {record.release for record in (*generations, *promotions)}
     releases = {release.id: release for release in store.releases() if release.id in ids}
     approvals = {promotion.id: store.approvals(promotion.id) for promotion in promotions}

@@ -48,9 +48,10 @@ def logs(
 
     workspace = Workspace.at(folder)
     every = _find_runs(workspace, environment, promotion)
+    every.sort(key=lambda pair: pair[1].began)
     where, runs = every[-1][0], [run for _, run in every[-(many or (len(every) if promotion else 1)) :]]
     if follow and not console.json and not runs[-1].ended:
-        return _follow(workspace, where, runs[-1].id, console.show, threading.Event().wait)
+        return _follow(where, runs[-1].id, console.show, threading.Event().wait)
     console.page([line for run in runs for line in _lines(run)])
     console.answer([
         {"run": run.id, "promotion": run.promotion or None, "ended": run.ended, "lines": list(run.lines)} for run in runs
@@ -58,18 +59,20 @@ def logs(
     return 0
 
 
-def _find_runs(workspace: Workspace, environment: str, promotion: str) -> list[tuple[str, RunLog]]:
-    """Return the runs that are asked for, each with its environment, oldest first; at least one. Raises BadInput."""
+def _find_runs(
+    workspace: Workspace, environment: str, promotion: str
+) -> list[tuple[tuple[Path, ...], RunLog]]:
+    """Return the runs that are asked for, each with its files; at least one. Raises BadInput."""
     from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.promotions.run_log import files_of, files_of_checks
 
     names = (
         [workspace.environment(environment).name]
         if environment or not promotion
         else list(workspace.environments)
     )
-    runs = [
-        (name, run) for name in names for run in _read(workspace, name) if run.promotion.startswith(promotion)
-    ]
+    logs = [files(workspace, name) for name in names for files in (files_of, files_of_checks)]
+    runs = [(log, run) for log in logs for run in _read(log) if run.promotion.startswith(promotion)]
     if runs:
         return runs
     what = f"promotion {promotion!r}" if promotion else f"a run of {names[0]}"
@@ -79,24 +82,23 @@ def _find_runs(workspace: Workspace, environment: str, promotion: str) -> list[t
     )
 
 
-def _read(workspace: Workspace, environment: str) -> tuple[RunLog, ...]:
-    from prefect_sluice.promotions.run_log import files_of, runs
+def _read(files: tuple[Path, ...]) -> tuple[RunLog, ...]:
+    from prefect_sluice.promotions.run_log import runs
 
-    files = (file for file in files_of(workspace, environment) if file.exists())
-    return runs("".join(file.read_text(encoding="utf-8", errors="replace") for file in files))
+    there = (file for file in files if file.exists())
+    return runs("".join(file.read_text(encoding="utf-8", errors="replace") for file in there))
 
 
 def _follow(
-    workspace: Workspace,
-    environment: str,
+    files: tuple[Path, ...],
     run: str,
     show: Callable[[list[Line]], None],
     wait: Callable[[float], object],
 ) -> int:
     """Show a run's lines as they come, until it ends or whoever watches stops it. Each line is read once."""
-    from prefect_sluice.promotions.run_log import Tail, ends, files_of, parted
+    from prefect_sluice.promotions.run_log import Tail, ends, parted
 
-    before, now = files_of(workspace, environment)
+    before, now = files
     last, lines = "", before.read_text("utf-8", errors="replace").splitlines() if before.exists() else []
     with closing(Tail(now)) as tail:
         while True:

@@ -141,6 +141,7 @@ def _recorded(store: StateStore, environment: Environment) -> int:
 
 def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
     from prefect_sluice.approvals.approval_policy import rule
+    from prefect_sluice.domain.generation import Cause
     from prefect_sluice.domain.promotion import ENDED, State
     from prefect_sluice.reporting.terminal.status import OpenPromotion
     from prefect_sluice.runtime import process
@@ -148,7 +149,7 @@ def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, .
     now = process.now()
     attempts: list[OpenPromotion] = []
     for promotion in store.promotions(
-        environment=environment.name, states=[state for state in State if state not in ENDED]
+        environment=environment.name, states=[state for state in State if state not in ENDED], but=Cause.CHECK
     ):
         release = store.release(promotion.release)
         decision = (

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prefect_sluice.domain.errors import SluiceError
-from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.domain.promotion import ENDED, Promotion
 from prefect_sluice.domain.release import DIRTY, Release
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
-from prefect_sluice.maintenance.needed import OPEN
+from prefect_sluice.promotions.candidate_files import REUSABLE
+from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.workspace.workspace import FOLDER, databases
 
 _BACKUP = "restore the bundle store from a backup"
@@ -98,8 +99,8 @@ def _candidates(patient: Examined) -> Iterator[Complaint]:
         promotion = patient.store.promotion(path.name) if patient.store else None
         if promotion is None:
             yield _orphan(patient, path, "", "a candidate of no promotion that is known here", safe=False)
-        # The next attempt may take finished relations from one that was superseded: that is the collector's.
-        elif promotion.state in ENDED - {State.SUPERSEDED} and promotion.environment in patient.environments:
+        # The next attempt may take finished relations from one that was superseded, or from a check: that is the collector's.
+        elif promotion.state in ENDED - REUSABLE and promotion.environment in patient.environments:
             yield _orphan(patient, path, promotion.environment, "the candidate of a promotion that has ended")
 
 

@@ -11,10 +11,10 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.maintenance.doctor import attested
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Repair
-from prefect_sluice.maintenance.needed import OPEN
+from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.stage import candidate_is_whole
-from prefect_sluice.state.lease import holder_is_dead
+from prefect_sluice.state.lease import at_work, holder_is_dead
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Environment, one_per_database
 
@@ -131,18 +131,9 @@ def _lease(patient: Examined, environment: Environment) -> Iterator[Complaint]:
         )
 
 
-def _is_at_work(patient: Examined, environment: Environment) -> bool:
-    lease = patient.store.lease(environment.name) if patient.store else None
-    return (
-        lease is not None
-        and lease.expires_at > patient.now
-        and not holder_is_dead(lease.holder, process.host())
-    )
-
-
 def _open(patient: Examined, environment: Environment, promotion: Promotion) -> Iterator[Complaint]:
     """Yield what is wrong with a promotion that is not at its end, and that nobody works on."""
-    if _is_at_work(patient, environment):
+    if patient.store is None or at_work(patient.store, promotion.lease_name) is not None:
         return
     again = _command(patient, environment, promotion)
     inventory = patient.inventory(environment)

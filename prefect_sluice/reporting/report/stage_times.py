@@ -56,7 +56,7 @@ def _reached(
 ) -> tuple[int, tuple[str, Style] | None]:
     """Return how many stages are done, and how the next one stands if it ended the way, or is at work."""
     state = promotion.state
-    if promotion.cause.goes_back:
+    if promotion.cause.goes_back or state is State.CHECKED:
         return len(names), None
     if state in _PAST:
         done = min(_PAST[state] - (len(WHOLE) - len(names) if _PAST[state] > 2 else 0), len(names))

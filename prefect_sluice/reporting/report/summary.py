@@ -32,6 +32,8 @@ def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Fin
         title = f"Rollback: {title}"
     elif promotion.cause.renews:
         title = f"Refresh: {title}"
+    elif not promotion.cause.publishes:
+        title = f"Check: {title}"
     match promotion.state:
         case State.STAGED:
             return _waiting(record, promotion, title, gates)
@@ -44,6 +46,8 @@ def head(record: ReleaseRecord, gates: Sequence[GateRow], findings: Sequence[Fin
                 f"{_stop(_capital(promotion.message))} It is not served yet; {_now(record, promotion)}."
             )
             return Headline(title, "APPROVED", Style.GOOD, sentence.strip(), _go_on(record, promotion))
+        case State.CHECKED:
+            return _checked(record, promotion, title, gates)
         case State.STARTED:
             sentence = f"It was begun and has not come to an end; {_now(record, promotion)}."
             return Headline(title, "UNFINISHED", Style.WARN, sentence, _go_on(record, promotion))
@@ -64,13 +68,29 @@ def waits_for_an_answer(report: Report) -> bool:
     return rule(promotion, record.approvals, record.at).by is None
 
 
-def _waiting(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
+def _checked(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
+    sentence = f"{_let_through(gates)}. This was a check: nothing was published, and nobody was asked; {_now(record, promotion)}."
+    release = (
+        f"sluice release {record.release.change.short} --env {promotion.environment}"
+        if record.release
+        else ""
+    )
+    advice = (Advice("To bring it to its readers, release it:", release),) if release else ()
+    return Headline(title, "CHECKED", Style.GOOD, sentence, advice)
+
+
+def _let_through(gates: Sequence[GateRow]) -> str:
+    """Return that the gates let it through, and which of them with warnings."""
     judged = [gate for gate in gates if gate.verdict is not None]
     warned = [gate.gate for gate in judged if gate.verdict is not Verdict.PASSED]
     sentence = (
         f"{'All ' if len(judged) > 1 else ''}{count(len(judged), 'gate')} that could be asked let it through"
     )
-    sentence += f", with warnings of {', '.join(warned)}" if warned else ""
+    return sentence + (f", with warnings of {', '.join(warned)}" if warned else "")
+
+
+def _waiting(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:
+    sentence = _let_through(gates)
     if not record.approvals_needed:
         return Headline(
             title, "READY", Style.GOOD, f"{sentence}; {_now(record, promotion)}.", _go_on(record, promotion)
@@ -119,10 +139,15 @@ def _refused(
     ]
     advice += [
         Advice(
-            "See the findings below, mend the project and commit. Then release again:", _command(record, None)
+            f"See the findings below, mend the project and commit. Then {_verb(promotion)} again:",
+            _command(record, None),
         )
     ]
     return Headline(title, "REFUSED", Style.BAD, sentence, tuple(advice))
+
+
+def _verb(promotion: Promotion) -> str:
+    return "release" if promotion.cause.publishes else "check"
 
 
 def _served(record: ReleaseRecord, promotion: Promotion, title: str, gates: Sequence[GateRow]) -> Headline:

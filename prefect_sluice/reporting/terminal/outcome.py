@@ -30,6 +30,7 @@ _STYLES = {
     Status.REJECTED: Style.BAD,
     Status.SUPERSEDED: Style.WARN,
     Status.EXPIRED: Style.WARN,
+    Status.CHECKED: Style.GOOD,
 }
 
 

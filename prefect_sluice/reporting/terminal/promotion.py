@@ -37,9 +37,9 @@ def going_on(promotion: Promotion, commit: str = "") -> str:
     match promotion.cause:
         case Cause.PROMOTION:
             return f"sluice promote {short(promotion.release)} --to {promotion.environment}"
-        case Cause.RELEASE if commit:
+        case Cause.RELEASE | Cause.CHECK if commit:
             ref = "--dirty" if commit == DIRTY else short(commit)
-            return f"sluice release {ref} --env {promotion.environment}"
+            return f"sluice {promotion.cause.value} {ref} --env {promotion.environment}"
         case _:
             return f"sluice {promotion.cause.value} --env {promotion.environment}"
 

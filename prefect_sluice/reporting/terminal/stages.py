@@ -23,6 +23,7 @@ _MARKS = {
     Status.REJECTED: Span("✗", Style.BAD),
     Status.SUPERSEDED: Span("✗", Style.WARN),
     Status.EXPIRED: Span("✗", Style.WARN),
+    Status.CHECKED: Span("✓", Style.GOOD),
 }
 
 
@@ -44,11 +45,15 @@ def came_of_it(name: str, before: Work, after: Work) -> str:
         case "build":
             return _planned(after)
         case "test" | "stage" | "monitor":
-            return gates_summary(after.reports[len(before.reports) :], stopped=after.outcome is not None)
+            return gates_summary(after.reports[len(before.reports) :], stopped=_is_stopped(after))
         case "approve":
             return _approved(after)
         case _:
             return f"generation {after.generation.number}" if after.generation else ""
+
+
+def _is_stopped(work: Work) -> bool:
+    return work.outcome is not None and work.outcome.status is not Status.CHECKED
 
 
 def _planned(work: Work) -> str:

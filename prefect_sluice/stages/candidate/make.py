@@ -139,7 +139,7 @@ def _lay(warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Pl
 def _take(
     workspace: Workspace, environment: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
 ) -> tuple[NodeResult, ...]:
-    """Take what a superseded attempt has built already; the gates look at it all the same."""
+    """Take what a superseded attempt or a check has built already; the gates look at it all the same."""
     nodes, facts = loaded.project.nodes, loaded.dbt.facts
     found = dict(reuse_finished.find(workspace, environment, plan, never=facts.hooked))
     if found and set(found) == set(plan.made) and facts.has_operations:

@@ -1,4 +1,5 @@
-"""Work that a superseded attempt finished: relations taken from its candidate where they would be built just the same."""
+"""Work that a superseded attempt, or a check, finished: relations taken from its candidate where they would be built just the
+same."""
 
 from __future__ import annotations
 
@@ -8,11 +9,11 @@ from dataclasses import dataclass
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, BundleDamaged
 from prefect_sluice.domain.node import Name, NodeKind
-from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.candidate_files import contents_of, is_here, kept_candidates
+from prefect_sluice.promotions.candidate_files import REUSABLE, contents_of, is_here, kept_candidates
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import IncomingTable, Warehouse
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
@@ -46,7 +47,7 @@ def find(
         return found
     there = kept_candidates(workspace)
     warehouse = workspace.warehouse(environment)
-    for old in workspace.store.promotions(environment=environment.name, states=(State.SUPERSEDED,)):
+    for old in workspace.store.promotions(environment=environment.name, states=REUSABLE):
         if old.id not in there:
             continue
         place, contents = _find_candidate(workspace, warehouse, old)
