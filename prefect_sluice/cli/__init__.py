@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "release-hold": ("control", "Lift a hold, freeze or block, whichever it is."),
     "status": ("status", "Show what each environment serves, and what waits."),
     "history": ("history", "List the generations of an environment, newest first."),
+    "checks": ("checks", "List what checks of commits came to, newest first."),
     "diff": ("diff", "Compare the rows of two generations."),
     "coverage": ("coverage", "Show what each model has: a key test, a contract, descriptions, a unit test."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
@@ -65,7 +66,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "unblock",
         "release-hold",
     ),
-    "Look": ("status", "history", "show", "logs", "report", "open", "diff", "coverage"),
+    "Look": ("status", "history", "checks", "show", "logs", "report", "open", "diff", "coverage"),
     "Keep": ("collect", "doctor", "backup", "restore"),
 }
 """The commands as the help lists them; a command that no group names stands at the end."""

@@ -19,6 +19,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice check", "HEAD, beside what the default environment serves"),
         ("sluice check feature/discounts --env prod", "a branch, beside what readers of prod have"),
     ),
+    "checks": (
+        ("sluice checks", "of all environments"),
+        ("sluice checks --env prod --limit 5", "the last five of one"),
+    ),
     "release": (
         ("sluice release", "HEAD, into the default environment"),
         ("sluice release main --env prod --wait 10m", "wait for another release to end"),

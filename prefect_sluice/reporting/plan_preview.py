@@ -35,6 +35,7 @@ from prefect_sluice.stages.build import before, pack, plan_for
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.stages.candidate.commit_expectations import edited
 from prefect_sluice.stages.source import source
+from prefect_sluice.state.records import CheckResult
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.policy_in_force import governance, governed, refuse_uncommitted
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -46,7 +47,8 @@ class PlanPreview:
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
     cost, which edits of published rows its commits declare, what code of the change is held to while it runs (None: nobody
-    asked for isolation), and which commits come and go."""
+    asked for isolation), which commits come and go, and what the last check of its commit came to there (None: it was not
+    checked)."""
 
     plan: Plan
     release: Release
@@ -60,6 +62,7 @@ class PlanPreview:
     edited: tuple[ExpectedEdit, ...] = ()
     protection: Protection | None = None
     commits: CommitRange | None = None
+    checked: CheckResult | None = None
 
 
 def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
@@ -97,6 +100,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
         edited(workspace, release, made),
         loaded.dbt.protection,
         commit_range(workspace, made, release),
+        None if release.composed else workspace.store.check(environment.name, release.change.commit),
     )
 
 

@@ -28,7 +28,8 @@ def begun(
     work: Work, workspace: Workspace, request: CheckRequest, fresh: Promotion, facts: Mapping[str, Json]
 ) -> Work:
     """Return the work with the promotion of its check: what a process that died began of it, else the `fresh` one; ended where
-    another check answered for it. `facts` are what the ledger says of its beginning. Other checks that nobody works on any more are superseded. Repeatable.
+    another check answered for it. `facts` are what the ledger says of its beginning. Other checks that nobody works on any
+    more are superseded. Repeatable.
     """
     again: Promotion | None = None
     for old in checks(workspace, fresh.environment, _LOOKED_AT):

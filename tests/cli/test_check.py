@@ -60,6 +60,24 @@ def test_a_check_judges_publishes_nothing_and_its_release_takes_what_it_built(
     assert (serves(released, "dev"), serves(released, "prod")) == (2, 0)
     assert store.promotions(states=OPEN) == waits
 
+    plan = json.loads(run("plan", "-C", released, "--json").out)
+    assert (plan["checked"]["verdict"], plan["checked"]["branch"]) == ("passed", "HEAD")
+    shown = run("plan", "-C", released, "--exit-code")
+    assert shown.code == 4
+    assert "checked: " in shown.out
+    assert " passed, just now" in shown.out
+    listed = json.loads(run("checks", "-C", released, "--json").out)["checks"]
+    assert [(check["environment"], check["verdict"], check["findings"]) for check in listed] == [
+        ("dev", "passed", 0),
+        ("dev", "refused", 1),
+    ]
+    assert listed[1]["promotion"] == refused["promotion"]["id"]
+    assert listed[0]["promotion"] in run("checks", "-C", released, "--env", "dev", "--limit", "1").out
+    assert (
+        run("checks", "-C", released, "--env", "prod").out.strip()
+        == "no commit was checked yet: sluice check"
+    )
+
     result = store.checks("dev")[0]
     assert (result.word, result.findings, result.by, result.ref) == ("passed", 0, "Ada", "HEAD")
     page = run("report", result.promotion, "-C", released)
@@ -80,6 +98,7 @@ def test_a_check_judges_publishes_nothing_and_its_release_takes_what_it_built(
     assert "2 taken from an earlier attempt" in out
     assert serves(released, "dev") == 3
     assert result.promotion not in candidates(released)
+    assert run("plan", "-C", released, "--exit-code").code == 0
     served = json.loads(run("check", "-C", released, "--json", "--as", "Ada").out)
     assert (served["status"], served["exit_code"]) == ("unchanged", 0)
 

@@ -13,6 +13,10 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.promotions.request import Request
+    from prefect_sluice.reporting.plan_preview import PlanPreview
+
+CHANGES, BREAKS = 4, 5
+"""What --exit-code says of a plan that changes something for readers, and of one that may break a consumer."""
 
 
 @click.command()
@@ -29,6 +33,12 @@ if TYPE_CHECKING:
     metavar="NODE",
     help="Say why this node is built or reused; may be repeated.",
 )
+@click.option(
+    "--exit-code",
+    "tells",
+    is_flag=True,
+    help="Say it by the exit code: 0 nothing changes for readers, 4 something does, 5 it may break a consumer.",
+)
 @options.common
 def plan(
     ref: str,
@@ -36,6 +46,7 @@ def plan(
     dirty: bool,
     adopt: bool,
     named: tuple[str, ...],
+    tells: bool,
     folder: Path,
     console: Console,
 ) -> int:
@@ -47,22 +58,34 @@ def plan(
     from prefect_sluice.promotions.request import ReleaseRequest
 
     request = ReleaseRequest(folder, environment, ref, dirty, adopt, actor=who("", folder))
-    return show_planned(request, console, named)
+    return show_planned(request, console, named, tells=tells)
 
 
-def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()) -> int:
-    """Show the plan of a request, or why it is so for the `named` nodes, and do nothing."""
+def exit_code(preview: PlanPreview) -> int:
+    """Return what --exit-code says of a plan."""
+    if any(consumer.breaking for consumer in preview.reached):
+        return BREAKS
+    return 0 if preview.plan.changes_nothing else CHANGES
+
+
+def show_planned(
+    request: Request, console: Console, named: tuple[str, ...] = (), *, tells: bool = False
+) -> int:
+    """Show the plan of a request, or why it is so for the `named` nodes, and do nothing. With `tells` the exit code says what
+    the plan changes."""
     from dataclasses import asdict
 
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.plan_preview import planned
     from prefect_sluice.reporting.styled_text import line, strong
+    from prefect_sluice.reporting.terminal.checks import check_document, checked_line
     from prefect_sluice.reporting.terminal.dashboard import story_lines
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.explain import why_lines
     from prefect_sluice.reporting.terminal.plan import headline, plan_lines
     from prefect_sluice.reporting.terminal.policy import policy_document, policy_lines
+    from prefect_sluice.runtime import process
 
     with progress(console):
         preview = planned(request, named)
@@ -92,6 +115,8 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         )
         console.show([line(strong("Policy")), *policy] if policy else [])
         console.show(story_lines(preview.story, width=console.width) if preview.story else [])
+    if preview.checked is not None:
+        console.show([checked_line(preview.checked, process.now())])
     document = {
         "publish": preview.expected.facts(),
         "displaced": [displaced_name.document() for displaced_name in preview.displaced],
@@ -102,8 +127,9 @@ def show_planned(request: Request, console: Console, named: tuple[str, ...] = ()
         "consumers": [consumer.document() for consumer in preview.reached],
         "edited": [asdict(edited_relation) for edited_relation in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),
+        **({"checked": check_document(preview.checked)} if preview.checked else {}),
         **({"isolation": preview.protection.tier} if preview.protection else {}),
     }
     reasons = {"why": [reason.document() for reason in preview.reasons]} if named else {}
     console.answer({**json_documents.plan(made), **document, **reasons})
-    return 0
+    return exit_code(preview) if tells else 0
