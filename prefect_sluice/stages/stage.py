@@ -83,14 +83,14 @@ def stage(work: Work) -> Work:
         if isinstance(less, Work):
             return stage(less)
         why_not = less
-    told = (*reports, *beside)
-    keep_reports(workspace, promotion, STAGE, told)
+    all_reports = (*reports, *beside)
+    keep_reports(workspace, promotion, STAGE, all_reports)
     if not _lets_through(workspace, reports, beside):
-        return refuse(work, workspace, told, STAGE, why_not)
+        return refuse(work, workspace, all_reports, STAGE, why_not)
     share(workspace, promotion.id, made.place, made.contents.file)
-    staged = _record(workspace, work, promotion, made, told)
+    staged = _record(workspace, work, promotion, made, all_reports)
     reach(FaultPoint.STAGE_RECORDED)
-    judged = replace(work, promotion=staged, reports=(*work.reports, *told))
+    judged = replace(work, promotion=staged, reports=(*work.reports, *all_reports))
     return judged if work.request.cause.publishes else checked(judged, workspace, place)
 
 

@@ -25,7 +25,7 @@ def checks(environment: str, limit: int, folder: Path, console: Console) -> int:
     last column.
     """
     from prefect_sluice.promotions.lookups import existing_store
-    from prefect_sluice.reporting.terminal.checks import check_document, checks_lines
+    from prefect_sluice.reporting.terminal.check_results import check_document, checks_lines
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -68,68 +68,76 @@ def exit_code(preview: PlanPreview) -> int:
     return 0 if preview.plan.changes_nothing else CHANGES
 
 
+def _show_preview(preview: PlanPreview, console: Console) -> None:
+    from prefect_sluice.reporting.styled_text import line, strong
+    from prefect_sluice.reporting.terminal.dashboard import story_lines
+    from prefect_sluice.reporting.terminal.plan import plan_lines
+    from prefect_sluice.reporting.terminal.policy import policy_lines
+
+    console.show(
+        plan_lines(
+            preview.plan,
+            preview.release,
+            width=console.width,
+            expected=preview.expected,
+            reached=preview.reached,
+            costs=preview.costs,
+            commits=preview.commits,
+        )
+    )
+    console.show([line(preview.protection.description)] if preview.protection else [])
+    console.show([line(f"rows of {edit.relation} were edited: {edit.words}") for edit in preview.edited])
+    policy = policy_lines(preview.policy, width=console.width)
+    console.show([line(strong("Policy")), *policy] if policy else [])
+    console.show(story_lines(preview.story, width=console.width) if preview.story else [])
+
+
+def _document(preview: PlanPreview) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.terminal.check_results import check_document
+    from prefect_sluice.reporting.terminal.policy import policy_document
+
+    return {
+        **json_documents.plan(preview.plan),
+        "publish": preview.expected.facts(),
+        "displaced": [displaced_name.document() for displaced_name in preview.displaced],
+        "expected": preview.costs.document() if preview.costs else None,
+        "policy": policy_document(preview.policy),
+        "change": json_documents.change(preview.release.change),
+        "commits": preview.commits.document() if preview.commits else None,
+        "consumers": [consumer.document() for consumer in preview.reached],
+        "edited": [asdict(edit) for edit in preview.edited],
+        **({"report": preview.story.document()} if preview.story else {}),
+        **({"checked": check_document(preview.checked)} if preview.checked else {}),
+        **({"isolation": preview.protection.tier} if preview.protection else {}),
+    }
+
+
 def show_planned(
     request: Request, console: Console, named: tuple[str, ...] = (), *, tells: bool = False
 ) -> int:
     """Show the plan of a request, or why it is so for the `named` nodes, and do nothing. With `tells` the exit code says what
     the plan changes."""
-    from dataclasses import asdict
-
     from prefect_sluice.cli.progress import progress
-    from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.plan_preview import planned
-    from prefect_sluice.reporting.styled_text import line, strong
-    from prefect_sluice.reporting.terminal.checks import check_document, checked_line
-    from prefect_sluice.reporting.terminal.dashboard import story_lines
+    from prefect_sluice.reporting.terminal.check_results import checked_line
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.explain import why_lines
-    from prefect_sluice.reporting.terminal.plan import headline, plan_lines
-    from prefect_sluice.reporting.terminal.policy import policy_document, policy_lines
+    from prefect_sluice.reporting.terminal.plan import headline
     from prefect_sluice.runtime import process
 
     with progress(console):
         preview = planned(request, named)
-    made, release = preview.plan, preview.release
     console.show(displaced_lines(preview.displaced, width=console.width))
     if named:
-        console.show([headline(made), *(row for reason in preview.reasons for row in why_lines(reason))])
+        reasons = [row for reason in preview.reasons for row in why_lines(reason)]
+        console.show([headline(preview.plan), *reasons])
     else:
-        console.show(
-            plan_lines(
-                made,
-                release,
-                width=console.width,
-                expected=preview.expected,
-                reached=preview.reached,
-                costs=preview.costs,
-                commits=preview.commits,
-            )
-        )
-        console.show([line(preview.protection.description)] if preview.protection else [])
-        policy = policy_lines(preview.policy, width=console.width)
-        console.show(
-            [
-                line(f"rows of {edited_relation.relation} were edited: {edited_relation.words}")
-                for edited_relation in preview.edited
-            ]
-        )
-        console.show([line(strong("Policy")), *policy] if policy else [])
-        console.show(story_lines(preview.story, width=console.width) if preview.story else [])
+        _show_preview(preview, console)
     if preview.checked is not None:
         console.show([checked_line(preview.checked, process.now())])
-    document = {
-        "publish": preview.expected.facts(),
-        "displaced": [displaced_name.document() for displaced_name in preview.displaced],
-        "expected": preview.costs.document() if preview.costs else None,
-        "policy": policy_document(preview.policy),
-        "change": json_documents.change(release.change),
-        "commits": preview.commits.document() if preview.commits else None,
-        "consumers": [consumer.document() for consumer in preview.reached],
-        "edited": [asdict(edited_relation) for edited_relation in preview.edited],
-        **({"report": preview.story.document()} if preview.story else {}),
-        **({"checked": check_document(preview.checked)} if preview.checked else {}),
-        **({"isolation": preview.protection.tier} if preview.protection else {}),
-    }
-    reasons = {"why": [reason.document() for reason in preview.reasons]} if named else {}
-    console.answer({**json_documents.plan(made), **document, **reasons})
+    why = {"why": [reason.document() for reason in preview.reasons]} if named else {}
+    console.answer({**_document(preview), **why})
     return exit_code(preview) if tells else 0

@@ -40,10 +40,10 @@ class SecretSearch:
             return {}
         if not self.rules.has_patterns:
             return find_secrets(texts, self.rules)
-        found = self._ask("texts", dict(texts), _FOUND)
-        if found.keys() != texts.keys():
+        secrets = self._ask("texts", dict(texts), _FOUND)
+        if secrets.keys() != texts.keys():
             raise _without_answer("it answered about other files than it was asked about")
-        return found
+        return secrets
 
     def _ask(self, verb: str, value: Any, shape: TypeAdapter[_T]) -> _T:
         answered = warm(CHILD).ask({"rules": self.rules.document(), verb: value}, self.rights)

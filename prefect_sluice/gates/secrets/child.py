@@ -22,7 +22,7 @@ def answer(question: Any) -> Json:
         rules = SecretRules.read(question["rules"])
         if "paths" in question:
             return {"answer": [path for path in question["paths"] if rules.excludes(path)]}
-        found = find_secrets(question["texts"], rules)
-        return {"answer": {path: [asdict(secret) for secret in of_file] for path, of_file in found.items()}}
+        secrets = find_secrets(question["texts"], rules)
+        return {"answer": {path: [asdict(secret) for secret in of_file] for path, of_file in secrets.items()}}
     except BadInput as error:
         return {"refused": [error.what, error.where, error.fix]}
