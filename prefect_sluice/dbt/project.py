@@ -58,7 +58,8 @@ class ProjectFacts:
     `owners` are names or addresses, `locations` the files that models write to as configured, `environment` the names of the
     environment variables that its code reads. `hooked` are the nodes with hooks of their own, `post_hooks` their texts;
     `has_operations`: something runs before or after all nodes; `has_python`: a node is written in Python. `only_dbt` are the
-    data tests whose answer may depend on more than their SQL: they have to run inside dbt.
+    data tests whose answer may depend on more than their SQL: they have to run inside dbt. `copied_to` are the folders that
+    hooks of nodes copy files into, as far as that is written in them.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ProjectFacts:
     has_operations: bool = False
     has_python: bool = False
     only_dbt: frozenset[str] = frozenset()
+    copied_to: frozenset[str] = frozenset()
 
     def sources_of(self, catalog: str) -> Mapping[Name, str]:
         """Return what dbt calls each source of the database `catalog`, by its name there in lower case."""

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, cast
 
 from prefect_sluice.dbt import wire_format
 from prefect_sluice.dbt.compiled_facts import CompiledFacts, to_json
+from prefect_sluice.dbt.hook_folders import make_hook_folders
 from prefect_sluice.dbt.port import OnNode
 from prefect_sluice.dbt.project import Project, ProjectFacts
 from prefect_sluice.dbt.rights import explained, profile_within
@@ -53,6 +54,8 @@ class ShutInProject:
         self._opened()
         # Before any of its code has run, which could answer in its place.
         self._texts = _OfTexts(self._ask("facts"), self._declarations(), self._ask("variables_used"))
+        # The process cannot see what lies beside its checkout.
+        make_hook_folders(self.facts.copied_to, session.home, session.cwd, rights.write)
 
     def _declarations(self) -> Declarations:
         document, code = self._ask("declared")

@@ -254,6 +254,8 @@ def _load(
 def _session(workspace: Workspace, environment: Environment, release: Release) -> Session:
     is_shut_in = environment.policy.isolation != "off"
     top = checkout(workspace, release, purpose="dbt" if is_shut_in else "build")
+    # In the process that is shut in, a link to a folder that it has leads nowhere: of a project by URL, `.sluice` is one.
+    top = top.resolve() if is_shut_in else top
     folder = top / release.change.project
     session = Session(
         environment.target,
@@ -275,7 +277,14 @@ def _session(workspace: Workspace, environment: Environment, release: Release) -
         environ=workspace.environ,
         required=environment.policy.isolation == "required",
     )
-    return replace(session, rights=rights, environ=rights.variables)
+    place = side(workspace, environment)
+    return replace(
+        session,
+        work=session.work.resolve(),
+        place=replace(place, file=place.file and place.file.resolve()),
+        rights=rights,
+        environ=rights.variables,
+    )
 
 
 def _working_directory(workspace: Workspace, folder: Path, project: str) -> Path:

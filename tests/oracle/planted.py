@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from prefect_sluice.dbt import implementation
 from prefect_sluice.dbt.core.fingerprints import nodes
 from prefect_sluice.dbt.core.fingerprints.columns import RelationFingerprint
+from prefect_sluice.dbt.core.project import CoreProject
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.base import CandidateView, ReleaseView
@@ -51,7 +53,8 @@ FAULTS: Mapping[str, tuple[object, str, Callable[..., object]]] = {
 
 
 def plant(fault: str) -> None:
-    """Have this process make the mistake."""
+    """Have this process make the mistake, and dbt, which is a process of its own otherwise, answer in it."""
     owner, name, wrong = FAULTS[fault]
     assert callable(getattr(owner, name, None)), f"{owner} has no {name} any more"
     setattr(owner, name, wrong)
+    implementation.parse = CoreProject.parsed

@@ -33,6 +33,7 @@ from prefect_sluice.dbt.core.warnings import (
     warning_listener,
     without_colour,
 )
+from prefect_sluice.dbt.hook_folders import make_hook_folders
 from prefect_sluice.dbt.port import OnNode
 from prefect_sluice.dbt.profile_paths import at_home, outputs_at
 from prefect_sluice.dbt.session import Session
@@ -266,10 +267,7 @@ class Commands:
             location = str(node.config.get("location") or "")
             if location and not re.search(r"[:{]|^/", location):
                 (self.session.cwd / location).parent.mkdir(parents=True, exist_ok=True)
-        for place in copied_to(manifest):
-            # Only what is there where people run dbt: elsewhere the copy fails for them, too.
-            if (self.session.home / place).is_dir() and not re.search(r"[:]|^[/~]", place):
-                (self.session.cwd / place).mkdir(parents=True, exist_ok=True)
+        make_hook_folders(copied_to(manifest), self.session.home, self.session.cwd)
 
 
 def _result(node_result: Any) -> NodeResult:

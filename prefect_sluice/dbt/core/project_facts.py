@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from prefect_sluice.dbt.core.data_tests import only_dbt
 from prefect_sluice.dbt.core.declarations import consumers
-from prefect_sluice.dbt.core.hooks import has_operations, hooked, post_hooks
+from prefect_sluice.dbt.core.hooks import copied_to, has_operations, hooked, post_hooks
 from prefect_sluice.dbt.project import DbtSource, ProjectFacts
 from prefect_sluice.domain.node import Name
 from prefect_sluice.planning.source_policy import DeclaredLoading
@@ -36,6 +36,7 @@ def project_facts(manifest: Manifest, folder: Path, profile: Mapping[str, Any]) 
         has_operations=has_operations(manifest),
         has_python=any(str(getattr(node, "language", "")) == "python" for node in manifest.nodes.values()),
         only_dbt=only_dbt(manifest, profile),
+        copied_to=copied_to(manifest),
     )
 
 
