@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import tempfile
@@ -15,8 +14,8 @@ import pytest
 from dbt_common.tests import enable_test_caching
 from hypothesis import HealthCheck, settings
 
+from prefect_sluice.runtime.collector import quieten
 from prefect_sluice.runtime.process import QUIET
-from tests.warm import QUIET_COLLECTOR
 from tests.warm_commands import Commands, commands
 
 _FOREIGN = ("DBT_", "GIT_", "PREFECT_", "SLUICE_")
@@ -51,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(
         {**QUIET, **_GIT, **_few_certificates(home), "PREFECT_HOME": str(home), "SLUICE_WARM": "1"}
     )
-    gc.set_threshold(*QUIET_COLLECTOR)
+    quieten()  # as the command line does in its own process
     enable_test_caching()  # dbt's own, of its own tests: the same macro's text is taken apart once in a process
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 

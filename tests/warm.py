@@ -19,6 +19,7 @@ from dbt_common.tests import enable_test_caching
 
 import prefect_sluice
 from prefect_sluice.dbt import implementation
+from prefect_sluice.runtime.collector import quieten
 
 _HEAVY = (
     "alembic.command",
@@ -41,10 +42,6 @@ _NEVER = (
     "prefect_sluice.cli",
     "prefect_sluice.state.migrations",
 )
-QUIET_COLLECTOR = (50_000, 20, 50)
-"""The thresholds of Python's garbage collector that the command line sets in its own process (`prefect_sluice.cli.run`). Tests
-that run commands in theirs set them, too."""
-
 _SILENT = ("--log-level", "none", "--log-level-file", "none", "--no-print")
 _PDEATHSIG = 1
 """Linux's PR_SET_PDEATHSIG."""
@@ -63,7 +60,7 @@ def warm(write: Callable[[Path], object]) -> None:
     dbt builds the schemas of its own classes as it first needs them, a second long; and it keeps what it made of each
     macro's text, another second. No child looks through what is there already for garbage.
     """
-    gc.set_threshold(*QUIET_COLLECTOR)
+    quieten()
     enable_test_caching()
     for name in _HEAVY:
         importlib.import_module(name)

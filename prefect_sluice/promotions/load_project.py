@@ -277,11 +277,10 @@ def _session(workspace: Workspace, environment: Environment, release: Release) -
         environ=workspace.environ,
         required=environment.policy.isolation == "required",
     )
-    place = side(workspace, environment)
     return replace(
         session,
         work=session.work.resolve(),
-        place=replace(place, file=place.file and place.file.resolve()),
+        place=replace(session.place, file=session.side.resolve()),
         rights=rights,
         environ=rights.variables,
     )

@@ -30,46 +30,46 @@ def repository(tmp_path: Path) -> Repository:
     return found
 
 
-def told(repository: Repository, old: str, new: str, *paths: str) -> tuple[list[str], list[str], int]:
+def range_of(repository: Repository, old: str, new: str, *paths: str) -> tuple[list[str], list[str], int]:
     """Return the subjects that come and go, and how many go and come again."""
     found = diverged(repository.folder, old, new, paths)
     return [item.subject for item in found.comes], [item.subject for item in found.goes], found.again
 
 
 def test_commits_of_either_side_are_told_newest_first(repository: Repository) -> None:
-    assert told(repository, "main", "feature") == (["deeper", "wider"], ["later", "hotfix"], 0)
-    assert told(repository, "main~2", "main") == (["later", "hotfix"], [], 0)
-    assert told(repository, "main", "main~1") == ([], ["later"], 0)
+    assert range_of(repository, "main", "feature") == (["deeper", "wider"], ["later", "hotfix"], 0)
+    assert range_of(repository, "main~2", "main") == (["later", "hotfix"], [], 0)
+    assert range_of(repository, "main", "main~1") == ([], ["later"], 0)
     assert diverged(repository.folder, "main", "main") == Divergence((), ())
 
 
 def test_of_some_files_only_their_commits_count(repository: Repository) -> None:
-    assert told(repository, "main", "feature", "hotfix.sql", "wider.sql") == (["wider"], ["hotfix"], 0)
+    assert range_of(repository, "main", "feature", "hotfix.sql", "wider.sql") == (["wider"], ["hotfix"], 0)
     many = [f"{'x' * 200}{number}.sql" for number in range(20_000)]
-    assert told(repository, "main", "feature", *many, "later.sql") == ([], ["later"], 0)
+    assert range_of(repository, "main", "feature", *many, "later.sql") == ([], ["later"], 0)
 
 
 def test_what_was_picked_or_rebased_comes_again_and_does_not_go(repository: Repository) -> None:
     repository("cherry-pick", "main~1")
-    assert told(repository, "main", "feature") == (["hotfix", "deeper", "wider"], ["later"], 1)
+    assert range_of(repository, "main", "feature") == (["hotfix", "deeper", "wider"], ["later"], 1)
     repository("checkout", "-q", "-b", "rebased", "main")
     repository("rebase", "-q", "feature")
-    comes, goes, again = told(repository, "main", "rebased")
+    comes, goes, again = range_of(repository, "main", "rebased")
     assert (len(comes), goes, again) == (4, [], 2)
 
 
 def test_a_merge_brings_what_it_merges_and_one_that_adds_nothing_does_not_go(repository: Repository) -> None:
     repository("merge", "-q", "--no-ff", "-m", "merged", "main")
-    comes, goes, _ = told(repository, "main", "feature")
+    comes, goes, _ = range_of(repository, "main", "feature")
     assert (comes[0], set(comes), goes) == ("merged", {"merged", "deeper", "wider"}, [])
-    assert told(repository, "feature", "main") == ([], ["deeper", "wider"], 0)
+    assert range_of(repository, "feature", "main") == ([], ["deeper", "wider"], 0)
 
 
 def test_a_merge_that_adds_something_goes_too(repository: Repository) -> None:
     repository("merge", "-q", "--no-ff", "--no-commit", "main")
     repository.write("a.sql", "2")
     repository.commit("merged and mended")
-    assert told(repository, "feature", "main")[1] == ["merged and mended", "deeper", "wider"]
+    assert range_of(repository, "feature", "main")[1] == ["merged and mended", "deeper", "wider"]
 
 
 def test_a_commit_that_is_not_here_is_told(repository: Repository) -> None:

@@ -20,6 +20,7 @@ from prefect_sluice.dbt.session import Session
 from prefect_sluice.domain.errors import BadInput, DbtFailed
 from prefect_sluice.isolation.warm_process import Channel
 from prefect_sluice.runtime import process
+from prefect_sluice.runtime.collector import quieten
 from prefect_sluice.runtime.events import NOTICES, Notice
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
 from prefect_sluice.warehouse.engines import ADAPTERS
@@ -37,9 +38,6 @@ _LOADED = (
     *("prefect_sluice.sql.canonical", "prefect_sluice.sql.columns.shape"),
 )
 
-_THRESHOLDS = (50_000, 20, 50)
-"""See `cli.run`: a manifest is many objects that live until the end."""
-
 
 def prepare() -> None:
     """Load what every project needs. No thread is left: a child would inherit its locks.
@@ -48,7 +46,7 @@ def prepare() -> None:
     its classes and the templates of its macros as it first needs them, some seconds long.
     """
     process.disable_telemetry()
-    gc.set_threshold(*_THRESHOLDS)
+    quieten()
     for name in _LOADED:
         importlib.import_module(name)
     wire_format.get_ready()
