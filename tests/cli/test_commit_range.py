@@ -47,6 +47,9 @@ def test_a_hotfix_does_not_go_without_a_word(run: Run, released: Path) -> None:
     out = " ".join(refused.out.split())
     assert "Hotfix 2 (Bob), and no commit says so" in out
     line = out.rpartition("say so in a commit message: ")[2].partition(" (why)")[0]
+    checked = run("check", "feature", "-C", released, "--as", "Cyd", "--env", "prod")
+    assert checked.code == 0, "a branch that is behind is no fault of the branch"
+    assert "no commit says so; a release of it is refused" in " ".join(checked.out.split())
 
     git(released, "commit", "-q", "--allow-empty", "-m", f"Without it\n\n{line} (not needed)")
     answer = run("release", "feature", "-C", released, "--as", "Ada", "--env", "prod", "--json")

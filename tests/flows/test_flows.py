@@ -8,7 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    FlowRunFilter,
+    FlowRunFilterId,
+)
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.errors import BadInput, Refused, Stopped
@@ -102,6 +107,14 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     assert waiting.outcome is not None
     assert waiting.outcome.status is Status.WAITING
     assert not (project / "shop.duckdb").exists()
+    checked = ask(project, Cause.CHECK)
+    assert checked.outcome is not None
+    assert checked.outcome.status is Status.CHECKED
+    assert not (project / "shop.duckdb").exists(), "a check publishes nothing, and what waits goes on waiting"
+    own = ArtifactFilterKey(any_=["check-plan-prod", "check-report-prod"])
+    with get_client(sync_client=True) as client:
+        shown = client.read_artifacts(artifact_filter=ArtifactFilter(key=own))
+    assert {artifact.key for artifact in shown} == set(own.any_ or ())
     assert waiting.promotion is not None
     record(Workspace.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
     done = ask(project)
@@ -126,8 +139,9 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
 
     first, second = commits(project)
     names = [(name, state) for name, _, state in runs()]
-    assert names[-7:] == [
+    assert names[-8:] == [
         (f"release {first} → prod", "AwaitingApproval"),
+        (f"check {first} → prod", "Checked"),
         (f"release {first} → prod", "Released"),
         (f"release {second} → prod", "AwaitingApproval"),
         (f"release {second} → prod", "Released"),

@@ -14,7 +14,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Generation
-from prefect_sluice.orchestration.shown.links import links_of, made_by_run
+from prefect_sluice.orchestration.shown.links import artifact_key, links_of, made_by_run
 from prefect_sluice.orchestration.shown.messages import link_forms as spoken
 from prefect_sluice.orchestration.stage_task import Explain
 from prefect_sluice.promotions.work import Status, Work
@@ -22,7 +22,7 @@ from prefect_sluice.reporting.gather_report import dossier
 from prefect_sluice.reporting.prefect.approval import approval_page
 from prefect_sluice.reporting.prefect.diff import diff_page, has_diff, report_page
 from prefect_sluice.reporting.prefect.generation import generation_page
-from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, key, relinked
+from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, relinked
 from prefect_sluice.reporting.prefect.plan import plan_page
 from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report
@@ -164,7 +164,7 @@ def _write_artifact(work: Work, kind: ArtifactKind, markdown: str, old: _Shown |
     description = _DESCRIPTIONS[kind].format(environment)
     markdown = spoken(markdown)
     if old is None:
-        name = key(kind, environment)
+        name = artifact_key(work, kind)
         made = cast(Any, create_markdown_artifact)(key=name, markdown=markdown, description=description)
         return cast(UUID, made), markdown
     identifier, before = old

@@ -59,11 +59,18 @@ def artifact_url(identifier: UUID) -> str:
     return f"{ui_url()}/artifacts/artifact/{identifier}" if ui_url() else ""
 
 
+def artifact_key(work: Work, kind: ArtifactKind) -> str:
+    """Return the key of an artifact of the work: what a check shows has a history of its own, `check-report-prod`, so that the
+    environment's stays that of what was to be served."""
+    environment = work.promotion.environment if work.promotion else work.request.environment
+    return key(kind if work.request.cause.publishes else f"check-{kind}", environment)
+
+
 def made_by_run(work: Work) -> Mapping[ArtifactKind, Artifact]:
     """Return what this flow run shows of the work's promotion by now. A run that was resumed finds what it showed before."""
     if flow_run.id is None or work.promotion is None:
         return {}
-    kinds = {key(kind, work.promotion.environment): kind for kind in ArtifactKind}
+    kinds = {artifact_key(work, kind): kind for kind in ArtifactKind}
     wanted = ArtifactFilter(
         flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(flow_run.id)]), key=ArtifactFilterKey(any_=list(kinds))
     )

@@ -26,12 +26,19 @@ CHECK = "commits"
 @dataclass(frozen=True, slots=True)
 class CommitLoss:
     """What there is to judge: the commits that come and go; by each word that declares one the ids that it lets go; whether the
-    policy asks for approvals; and the fewest commits of which a word each would let all of it go (`heads`, beginnings of ids)."""
+    policy asks for approvals; the fewest commits of which a word each would let all of it go (`heads`, beginnings of ids); and
+    whether nothing is published (`only_checked`), so that nothing goes yet, and a branch that is behind is no fault."""
 
     commits: CommitRange
     words: Mapping[ExpectedLoss, frozenset[str]]
     strict: bool
     heads: tuple[str, ...] = ()
+    only_checked: bool = False
+
+    @property
+    def worst(self) -> Verdict:
+        """The verdict of what a release is refused for."""
+        return Verdict.FAILED if self.strict and not self.only_checked else Verdict.WARNED
 
 
 def report(
@@ -42,13 +49,13 @@ def report(
     if commits is None:
         return ()
     words = lost(workspace, release, plan)
-    strict = needed(workspace, promotion) > 0
+    strict, only_checked = needed(workspace, promotion) > 0, not promotion.cause.publishes
     if commits.untold or not (commits.going or words):
-        loss = CommitLoss(commits, dict.fromkeys(words, frozenset[str]()), strict)
+        loss = CommitLoss(commits, dict.fromkeys(words, frozenset[str]()), strict, (), only_checked)
     else:
         covered = {word: _covered(workspace, commits, word) for word in words}
         rest = _rest(commits, covered)
-        loss = CommitLoss(commits, covered, strict, tuple(_heads(workspace, commits, rest)))
+        loss = CommitLoss(commits, covered, strict, tuple(_heads(workspace, commits, rest)), only_checked)
     findings = tuple(judge(loss, plan.environment))
     return (gates.redact_report(GateReport(STAGE, findings)),) if findings else ()
 
@@ -83,8 +90,10 @@ def _undeclared(loss: CommitLoss, rest: Sequence[Commit], environment: str) -> F
     return Finding(
         STAGE,
         CHECK,
-        Verdict.FAILED if loss.strict else Verdict.WARNED,
-        _sentence(loss.commits, rest) + (", and no commit says so" if not loss.commits.is_old else ""),
+        loss.worst,
+        _sentence(loss.commits, rest)
+        + (", and no commit says so" if not loss.commits.is_old else "")
+        + ("; a release of it is refused" if loss.strict and loss.only_checked else ""),
         observed=len(rest),
         limit=0,
         evidence=_rows(rest),
@@ -100,7 +109,7 @@ def _unknown(loss: CommitLoss) -> Finding:
     return Finding(
         STAGE,
         CHECK,
-        Verdict.INCONCLUSIVE if loss.strict and word is None else Verdict.WARNED,
+        Verdict.WARNED if word else min(Verdict.INCONCLUSIVE, loss.worst),
         f"{sentence}; {word.words} declares it" if word else sentence,
         fix="release from a clone that has all commits (git fetch --unshallow); if what serves is gone for good, say so in a"
         f" commit message: {_line(commits.since[:7])}",
