@@ -17,9 +17,10 @@ def after_apply(workspace: Workspace, notify: str = "") -> tuple[str, ...]:
     `notify` is the notification block to tell ("": that of sluice.yml). Raises BadInput when there is no such block.
     """
     blocks.register()
-    release, folder = workspace.settings.schedules.release, str(workspace.root)
+    schedules, folder = workspace.settings.schedules, str(workspace.root)
     named = notify or workspace.settings.notify
-    automations.apply(notify=named, folder=folder, branch=release.branch if release else "main")
+    branch = schedules.release.branch if schedules.release else "main"
+    automations.apply(notify=named, folder=folder, branch=branch, checks=schedules.check is not None)
     note_forms(workspace, folder)
     index_renewed(workspace)  # its links are known from here on, and nobody waits for a run to see them
     notice = f"{named} hears of failed and late runs" if named else ""

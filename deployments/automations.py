@@ -1,4 +1,4 @@
-"""Automations of a Prefect server for our deployments: notify of failed runs, late ones and questions; release after a push.
+"""Automations of a Prefect server for our deployments: notify of failed and late runs and of questions; release and check pushes.
 
 Prefect's own automation for runs that give no sign of life is not among them: it ends every run that is suspended for an
 approval. `prefect_sluice.orchestration.dead_runs` does that, by our own signs.
@@ -6,7 +6,7 @@ approval. `prefect_sluice.orchestration.dead_runs` does that, by our own signs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -24,10 +24,11 @@ BAD = (
 )  # fmt: skip
 """The states that somebody is to hear of. The names of events follow a state's name, not its type."""
 PUSHED = "git.pushed"
-"""The event that starts a release: resource `git.<repository>` with the label `git.branch`, payload `commit`."""
+"""The event that starts a release, or a check: resource `git.<repository>` with the label `git.branch`, payload `commit`."""
 _BY_CLOCK = (f"{ENTRYPOINTS}refresh.refresh", f"{ENTRYPOINTS}collect.collect")
 """What is late when it is late: a look each minute that comes a minute later is no news."""
 _RELEASE = f"{ENTRYPOINTS}release.release"
+_CHECK = f"{ENTRYPOINTS}check.check"
 _SUBJECT = "{{ flow_run.name }}: {{ flow_run.state.name }}"
 _ASKED_SUBJECT = "{{ flow_run.name }} waits for a yes"
 _ASKED_BODY = "{{ flow_run.name }}: {{ flow_run.state.message }}\n{{ flow_run|ui_url }}"
@@ -36,17 +37,20 @@ _BODY = (
 )
 
 
-def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") -> tuple[str, ...]:
+def apply(
+    *, notify: str = "", folder: str | None = None, branch: str = "main", checks: bool = False
+) -> tuple[str, ...]:
     """Give the server the automations for our Prefect deployments, and return their names. Repeatable: they are renewed.
 
     `notify` is a notification block as type/name ("": nobody is told, and what told somebody before is taken away). `folder` is
-    the parameter by which Prefect deployments name a project (None: all of ours). Pushes to `branch` are released.
+    the parameter by which Prefect deployments name a project (None: all of ours). Pushes to `branch` are released, and those to
+    every branch checked where there are `checks`: the run knows which branches are meant.
     Raises BadInput when there is no such block, or it cannot notify.
     """
     with get_client(sync_client=True) as client:
         prefect_deployments = tuple(deployments(client, folder))
         block = _block(client, notify) if notify else None
-        wanted = planned(prefect_deployments, block, folder or "", branch)
+        wanted = planned(prefect_deployments, block, folder or "", branch, checks=checks)
         for automation in wanted:
             _save_automation(client, automation)
         for name in _NAMES:
@@ -56,11 +60,17 @@ def apply(*, notify: str = "", folder: str | None = None, branch: str = "main") 
 
 
 _FAILED, _LATE, _ASKED, _PUSHED = "a run failed", "a run is late", "a yes is asked for", "git was pushed"
-_NAMES = (_FAILED, _LATE, _ASKED, _PUSHED)
+_PUSHED_CHECK = "git was pushed: check"
+_NAMES = (_FAILED, _LATE, _ASKED, _PUSHED, _PUSHED_CHECK)
 
 
 def planned(
-    prefect_deployments: Sequence[DeploymentResponse], block: UUID | None, folder: str, branch: str
+    prefect_deployments: Sequence[DeploymentResponse],
+    block: UUID | None,
+    folder: str,
+    branch: str,
+    *,
+    checks: bool = False,
 ) -> tuple[AutomationCore, ...]:
     """Return the automations for these Prefect deployments. Touches nothing."""
     wanted: list[AutomationCore] = []
@@ -72,11 +82,20 @@ def planned(
         )
         late = [deployment for deployment in prefect_deployments if deployment.entrypoint in _BY_CLOCK]
         wanted += [_telling(_automation_name(_LATE, folder), ("Late",), late, block)] if late else []
-    release = next(
-        (deployment for deployment in prefect_deployments if deployment.entrypoint == _RELEASE), None
-    )
-    if release is not None:
-        wanted.append(_releasing(_automation_name(_PUSHED, folder), release, branch))
+    by_entrypoint = {deployment.entrypoint: deployment for deployment in prefect_deployments}
+    if _RELEASE in by_entrypoint:
+        what = f"Releases the commit of an event {PUSHED} on {branch}."
+        wanted.append(
+            _starting(
+                _automation_name(_PUSHED, folder), what, by_entrypoint[_RELEASE], {"git.branch": branch}
+            )
+        )
+    if checks and _CHECK in by_entrypoint:
+        what = f"Checks the commit of an event {PUSHED}, where schedules.check names its branch."
+        found = {"branch": "{{ event.resource['git.branch'] }}"}
+        wanted.append(
+            _starting(_automation_name(_PUSHED_CHECK, folder), what, by_entrypoint[_CHECK], {}, found)
+        )
     return tuple(wanted)
 
 
@@ -112,22 +131,28 @@ def _telling(
     )
 
 
-def _releasing(name: str, release: DeploymentResponse, branch: str) -> AutomationCore:
+def _starting(
+    name: str,
+    what: str,
+    started_deployment: DeploymentResponse,
+    labels: Mapping[str, str],
+    parameters: Mapping[str, str] | None = None,
+) -> AutomationCore:
     trigger = EventTrigger(
         expect={PUSHED},
-        match=ResourceSpecification.model_validate({"prefect.resource.id": "git.*", "git.branch": branch}),
+        match=ResourceSpecification.model_validate({"prefect.resource.id": "git.*", **labels}),
         posture=Posture.Reactive,
         threshold=1,
     )
     started = RunDeployment(
         source="selected",
-        deployment_id=release.id,
-        parameters={"ref": "{{ event.payload.commit }}"},
+        deployment_id=started_deployment.id,
+        parameters={"ref": "{{ event.payload.commit }}", **(parameters or {})},
         job_variables=None,
     )
     return AutomationCore(
         name=name,
-        description=f"Releases the commit of an event {PUSHED} on {branch}. Made by Sluice.",
+        description=f"{what} Made by Sluice.",
         trigger=trigger,
         actions=[started],
     )

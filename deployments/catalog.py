@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
+from prefect_sluice.config.schedules import CheckPoll, CronSchedule, IntervalSchedule, Poll, Schedules
 from prefect_sluice.planning.choices import FormChoices
 
 POOL = "sluice"
 """The work pool, unless another is named."""
 
-Timer = Literal["", "release", "refresh", "monitor", "collect"]
+Timer = Literal["", "release", "check", "refresh", "monitor", "collect"]
 """The key of `schedules` in sluice.yml that says when it runs by itself; "": never."""
 
 
@@ -70,6 +70,17 @@ ROWS = (
         ("sluice", "engineer"),
         ("environment", "ref", "actor"),
         timer="release",
+        parameters=_WAITS,
+    ),
+    DeploymentRow(
+        "check",
+        "check",
+        "**For engineers.** Builds and judges a commit as its release would be, beside what an environment serves. Nothing is "
+        "published, and nobody is asked.\n\n"
+        "Fill in the branch or commit. With `schedules.check` in sluice.yml each new commit of a branch is checked by itself.",
+        ("sluice", "engineer"),
+        ("environment", "ref", "actor"),
+        timer="check",
         parameters=_WAITS,
     ),
     DeploymentRow(
@@ -168,6 +179,9 @@ def timing(row: DeploymentRow, schedules: Schedules, choices: FormChoices) -> Ti
     match schedule:
         case Poll():
             given = {"ref": schedule.branch, "environment": schedule.environment or choices.default}
+            return Timing(every=schedule.every, parameters=_scheduled_parameters(given))
+        case CheckPoll():
+            given = {"environment": schedule.environment or choices.default}
             return Timing(every=schedule.every, parameters=_scheduled_parameters(given))
         case CronSchedule():
             # A refresh is of one environment, the last; a collection looks at all of them.

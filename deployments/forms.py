@@ -138,7 +138,7 @@ def _offered(values: tuple[str, ...], default: str) -> dict[str, Any]:
 def usual(row: DeploymentRow, choices: FormChoices) -> str:
     """Return the environment that is filled in: for a release the project's default, for a collection none, which is all."""
     match row.name:
-        case "release":
+        case "release" | "check":
             return choices.default
         case "collect" | "monitor":
             return ""

@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectNotFound
 
 ON_CALL = "on-call"
 CARE = "care"
+CHECKS = "checks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ def queues(environments: Sequence[str]) -> tuple[Queue, ...]:
         *changes,
         # No limit: a monitor that was killed would keep out the next one, which is to end it.
         Queue(CARE, None, 3, "The monitor and the collection"),
+        Queue(CHECKS, 1, 4, "Checks of commits, one after the other, after all that is to be served"),
     )
 
 
@@ -52,6 +54,8 @@ def queue_of(flow: str, environment: str) -> str:
     """
     if flow in {"rollback", "controls", "answer", "plan"}:
         return ON_CALL
+    if flow == "check":
+        return CHECKS
     return CARE if flow in {"monitor", "collect"} else changes_of(environment)
 
 

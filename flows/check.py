@@ -9,8 +9,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from prefect_sluice.orchestration.conduct import RunContext, conduct
+from prefect_sluice.orchestration.conduct import RunContext
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
+from prefect_sluice.orchestration.polled_check import conduct_check
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.promotions.request import CheckRequest
 from prefect_sluice.promotions.work import Work
@@ -24,6 +25,7 @@ from prefect_sluice.tasks.test import test
 def check(
     environment: str = "",
     ref: Annotated[str, Field(pattern=r"\S")] = "HEAD",
+    branch: str = "",
     folder: str = ".",
     actor: str = "prefect",
     wait_seconds: int = 600,
@@ -34,10 +36,11 @@ def check(
     Args:
         environment: What to check it against; empty is the project's default environment.
         ref: What to check; HEAD is what the project's folder has checked out.
+        branch: Where the commit was found; one that `schedules.check` does not name is not checked. Empty is not said.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another check for this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = CheckRequest(Path(), environment, ref, actor=actor)
-    return conduct(request, (source, build, test, stage), RunContext(folder, connections, wait_seconds))
+    request = CheckRequest(Path(), environment, ref, actor=actor, branch=branch)
+    return conduct_check(request, (source, build, test, stage), RunContext(folder, connections, wait_seconds))

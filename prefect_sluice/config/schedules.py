@@ -65,11 +65,26 @@ class Poll(Section):
     environment: str = Field(default="", description="Where to; empty is the default environment.")
 
 
+class CheckPoll(Section):
+    """Look at branches in git at a fixed interval, and check what is new."""
+
+    every: Duration = Field(description="How long from one look to the next: 60s, 5m.")
+    branches: tuple[str, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="The branches whose newest commits are checked; * and ? stand for any.",
+    )
+    environment: str = Field(default="", description="Beside what; empty is the default environment.")
+
+
 class Schedules(Section):
     """The runs that a Prefect server starts by itself, once `sluice up` has set it up; `off` for one that it does not start."""
 
     release: Annotated[Poll | None, BeforeValidator(_off)] = Field(
         default=None, description="Release what is new on a branch. Default: off."
+    )
+    check: Annotated[CheckPoll | None, BeforeValidator(_off)] = Field(
+        default=None, description="Check what is new on branches. Default: off."
     )
     refresh: Annotated[CronSchedule | None, BeforeValidator(_off)] = Field(
         default_factory=lambda: CronSchedule(cron="0 4 * * *"),

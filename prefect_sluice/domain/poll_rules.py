@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 
 _SERVED = frozenset({"deployed", "stable", "unchanged"})
 _ENDED_BY_PEOPLE = frozenset({"rejected", "expired"})
@@ -31,6 +33,34 @@ class PollAttempt:
     base: PollBase
     message: str = ""
     decided: bool = False
+
+
+CHECKED_FOR = timedelta(days=7)
+"""A branch whose last commit is older is checked by nobody any more, and what was found of it is kept for as long."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchHead:
+    """A branch, and the commit that it points at, committed `at` (UTC)."""
+
+    branch: str
+    commit: str
+    at: datetime
+
+
+def next_to_check(
+    heads: Sequence[BranchHead], patterns: Sequence[str], done: Collection[str], now: datetime
+) -> BranchHead | None:
+    """Return the newest head of a branch that matches, and that is not among the commits that were checked; None for none.
+    What a branch pointed at before is superseded, and left out; so is what is older than `CHECKED_FOR`."""
+    wanted = [
+        head
+        for head in heads
+        if head.commit not in done
+        and head.at > now - CHECKED_FOR
+        and any(fnmatchcase(head.branch, pattern) for pattern in patterns)
+    ]
+    return max(wanted, key=lambda head: head.at, default=None)
 
 
 def why_not_new(commit: str, tries: Sequence[PollAttempt], now: PollBase) -> str:

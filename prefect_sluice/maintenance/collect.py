@@ -15,6 +15,7 @@ from prefect_sluice.domain.errors import LeaseHeld, Refused
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.lease_holder import check_lease
 from prefect_sluice.domain.node import Name
+from prefect_sluice.domain.poll_rules import CHECKED_FOR
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.collect_plan import CollectInputs, CollectPlan, Retention, plan_collection
@@ -173,7 +174,7 @@ def _collected(
             transaction.drop_records(gone_promotions, undeclared)
             of_checks = {promotion.id for promotion in standing.promotions if not promotion.cause.publishes}
             transaction.drop_unserved(of_checks.intersection(gone_promotions))
-            transaction.drop_checks(chosen, standing.since)
+            transaction.drop_checks(chosen, min(standing.since, process.now() - CHECKED_FOR))
     return Collected(request.dry_run, swept, gone, notes)
 
 

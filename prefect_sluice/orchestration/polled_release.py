@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from prefect import get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.states import Completed
 
 from prefect_sluice.domain.errors import LeaseHeld, SluiceError, Stopped
 from prefect_sluice.orchestration.conduct import RunContext, Stages, at_work, prepared
 from prefect_sluice.orchestration.final_states import concluded, ending
 from prefect_sluice.orchestration.git_poll import fetch_ref, poll_branch, remember
-from prefect_sluice.orchestration.prune_runs import keep_newest
-from prefect_sluice.orchestration.shown.messages import name_forms
+from prefect_sluice.orchestration.nothing_new import nothing_new
 from prefect_sluice.orchestration.this_run import this_run, under_way
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Work
-
-UNCHANGED = "Unchanged"
 
 
 def conduct_release(request: ReleaseRequest, stages: Stages, here: RunContext) -> State[Work]:
@@ -48,20 +43,14 @@ def _released(request: ReleaseRequest, stages: Stages, here: RunContext) -> Stat
         environment = workspace.environment(request.environment or None)
         seen = poll_branch(workspace, environment, request.ref)
         if seen.why:
-            return _nothing(seen.why)
+            return nothing_new(seen.why)
         try:
             return concluded(
                 at_work(workspace, replace(prepared_request, ref=seen.commit), stages, here.wait)
             )
         except (LeaseHeld, Stopped) as later:
-            return _nothing(f"{seen.commit[:7]} is new, and waits: {later}")
+            return nothing_new(f"{seen.commit[:7]} is new, and waits: {later}")
         except SluiceError as error:
             if not error.retry:
                 remember(workspace, environment, seen.commit, str(error))
             raise
-
-
-def _nothing(why: str) -> State[Work]:
-    get_run_logger().info(why)
-    keep_newest(UNCHANGED)
-    return Completed(name=UNCHANGED, message=name_forms(why))

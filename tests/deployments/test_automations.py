@@ -21,6 +21,7 @@ from pydantic import SecretStr
 
 from prefect_sluice.deployments import automations, limits
 from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.flows.check import check
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
 from tests.flows.scheduled import Deployed, client, until
@@ -57,7 +58,7 @@ def test_a_run_that_failed_or_is_late_is_told_and_a_push_is_released(
     prefect_server: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "shop"
-    nightly, poll = Deployed.of(refresh, folder), Deployed.of(release, folder)
+    nightly, poll, checks = (Deployed.of(flow, folder) for flow in (refresh, release, check))
     heard: list[dict[str, str]] = []
     with receiver(heard) as url, client() as prefect:
         block = CustomWebhookNotificationBlock(
@@ -69,9 +70,10 @@ def test_a_run_that_failed_or_is_late_is_told_and_a_push_is_released(
         )
         block.save("oncall", overwrite=True)
         automations.apply(notify="custom-webhook/oncall", folder=str(folder))
-        made = automations.apply(notify="custom-webhook/oncall", folder=str(folder))  # renews
+        made = automations.apply(notify="custom-webhook/oncall", folder=str(folder), checks=True)  # renews
         assert [name.partition(" (")[0] for name in made] == [
             "sluice: a run failed", "sluice: a yes is asked for", "sluice: a run is late", "sluice: git was pushed",
+            "sluice: git was pushed: check",
         ]  # fmt: skip
         assert all(len(prefect.read_automations_by_name(name)) == 1 for name in made)
 
@@ -97,7 +99,9 @@ def test_a_run_that_failed_or_is_late_is_told_and_a_push_is_released(
             payload={"commit": "fffffff"},
         )
         EventsWorker.drain_all(timeout=10, at_exit=False)
-        until(lambda: len(heard) >= 3 and len(poll.runs()) >= 3)
+        until(lambda: len(heard) >= 3 and len(poll.runs()) >= 3 and len(checks.runs()) >= 2)
+        pushed = {(run.parameters["ref"], run.parameters["branch"]) for run in checks.runs()}
+        assert pushed == {("a1b2c3d", "main"), ("fffffff", "other")}
         asked = [item for item in heard if item["subject"].endswith(" waits for a yes")]
         assert ["Grace: may it go?" in item["body"] for item in asked] == [True]
         told = sorted(item["subject"].rpartition(": ")[2] for item in heard if item not in asked)
@@ -156,6 +160,7 @@ def test_runs_of_one_environment_keep_their_order_and_a_rollback_waits_for_none(
 
 
 def test_which_queue() -> None:
+    assert limits.queue_of("check", "prod") == "checks"
     assert limits.queue_of("rollback", "prod") == "on-call"
     assert limits.queue_of("monitor", "") == limits.queue_of("collect", "") == "care"
     assert limits.queue_of("promote", "prod") == limits.queue_of("refresh", "prod") == "changes-prod"

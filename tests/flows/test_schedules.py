@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from prefect_sluice import pipeline
 from prefect_sluice.domain.controls import ControlKind
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import monitor as monitoring
+from prefect_sluice.flows.check import check
 from prefect_sluice.flows.monitor import monitor
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
@@ -45,6 +47,7 @@ FILES = {
     "models/schema.yml": "models: [{name: orders, columns: [{name: id, data_tests: [unique]}]}]\n",
 }
 DAY = timedelta(days=1)
+DOUBLE = "select 1 as id, 10 as amount union all select 1, 30"
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,40 @@ def test_a_poll_releases_what_is_new_once_and_leaves_no_heap_of_runs(
     assert again.name == "Unchanged", "what broke is not tried again each minute"
     assert sorted(poll.ended())[1:] == ["Released", "Unchanged"]
     assert len(poll.ended()) == 3
+
+
+def test_each_new_commit_of_a_branch_is_checked_once_and_the_newest_first(
+    prefect_server: str, project: Path
+) -> None:
+    settings = f"{FILES['sluice.yml']}schedules: {{check: {{every: 60s, branches: ['feature/*']}}}}\n"
+    (project / "sluice.yml").write_text(settings, encoding="utf-8")
+    git(project, "commit", "-qam", "check branches")
+    poll = Deployed.of(check, project, schedule=Interval(timedelta(minutes=1)))
+    assert poll.tick().name == "Unchanged", "main is none of them"
+
+    orders = project / "models" / "orders.sql"
+    for branch, sql in (("feature/dearer", "select 1 as id, 20 as amount"), ("feature/double", DOUBLE)):
+        git(project, "checkout", "-q", "-b", branch, "main")
+        for text in ("select superseded", sql):
+            orders.write_text(f"{{{{ config(materialized='table') }}}}\n{text}\n", encoding="utf-8")
+            git(project, "commit", "-qam", f"{branch}: {text}")
+    for branch, hours in (("feature/dearer", 2), ("feature/double", 1)):
+        git(project, "checkout", "-q", branch)
+        amend(project, datetime.now(UTC) - timedelta(hours=hours))
+    assert [poll.tick().name for _ in range(3)] == ["Refused", "Checked", "Unchanged"]
+    results = Workspace.at(project).store.checks("prod")
+    assert {(result.ref, result.status) for result in results} == {
+        ("feature/double", "refused"), ("feature/dearer", "checked"),
+    }  # fmt: skip
+    pushed = poll.execute(poll.asked(ref="main", branch="main"))
+    assert (pushed.name, "branch main is not among those" in str(pushed.message)) == ("Unchanged", True)
+    assert poll.execute(poll.asked(ref="feature/dearer")).name == "Checked", "whoever asks is answered"
+
+
+def amend(folder: Path, at: datetime) -> None:
+    """Have the last commit be of another time."""
+    environ = {**os.environ, "GIT_COMMITTER_DATE": at.isoformat()}
+    subprocess.run(["git", "commit", "-q", "--amend", "--no-edit"], cwd=folder, env=environ, check=True)
 
 
 def test_the_monitor_looks_settles_and_starts_one_run_for_the_nights_without_a_server(

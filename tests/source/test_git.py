@@ -338,3 +338,20 @@ def test_files_of_a_commit_that_is_not_there(repository: Repository) -> None:
     repository.commit()
     with pytest.raises(BadInput, match=r"git ls-tree: fatal: .*; mend the repository"):
         list(git.files(repository.folder, "0" * 40))
+
+
+def test_the_heads_of_branches_are_told_the_newest_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the remote, where there is one; its HEAD is another name of one of them."""
+    repository = Repository(tmp_path / "here")
+    first = repository.commit("first")
+    repository("branch", "feature/a")
+    repository("clone", "-q", str(repository.folder), str(tmp_path / "clone"))
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2050-01-01T00:00:00Z")
+    second = repository.commit("second")
+    heads = git.branch_heads(repository.folder)
+    assert [(head.branch, head.commit) for head in heads] == [("main", second), ("feature/a", first)]
+    assert heads[0].at == datetime(2050, 1, 1, tzinfo=UTC)
+    clone = git.branch_heads(tmp_path / "clone", "origin")
+    assert {(head.branch, head.commit) for head in clone} == {("main", first), ("feature/a", first)}
