@@ -34,9 +34,9 @@ def conduct_check(request: CheckRequest, stages: Stages, here: RunContext) -> St
 
 def _checked(request: CheckRequest, stages: Stages, here: RunContext) -> State[Work]:
     run = this_run()
-    with prepared(request, here) as (workspace, asked):
+    with prepared(request, here) as (workspace, full):
         if run is None or run.deployment_id is None or under_way(run):
-            return concluded(at_work(workspace, asked, stages, here.wait))
+            return concluded(at_work(workspace, full, stages, here.wait))
         if not run.auto_scheduled:
             patterns = _patterns(workspace)
             if request.branch and not any(fnmatchcase(request.branch, pattern) for pattern in patterns):
@@ -44,14 +44,14 @@ def _checked(request: CheckRequest, stages: Stages, here: RunContext) -> State[W
                     f"branch {request.branch} is not among those that are checked: {', '.join(patterns)}"
                 )
             return concluded(
-                at_work(workspace, replace(asked, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
+                at_work(workspace, replace(full, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
             )
         environment = workspace.environment(request.environment or None)
         head = newest_unchecked(workspace, environment, _patterns(workspace))
         if head is None:
             return nothing_new(f"no commit of {', '.join(_patterns(workspace))} that was not checked")
         try:
-            new = replace(asked, ref=head.commit, branch=head.branch)
+            new = replace(full, ref=head.commit, branch=head.branch)
             return concluded(at_work(workspace, new, stages, here.wait))
         except LeaseHeld as later:
             return nothing_new(f"{head.commit[:7]} is new on {head.branch}, and waits: {later}")

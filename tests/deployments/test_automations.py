@@ -135,6 +135,7 @@ def test_runs_of_one_environment_keep_their_order_and_a_rollback_waits_for_none(
                 "changes-dev",
                 "changes-prod",
                 "care",
+                "checks",
             )
         nightly = Deployed.of(
             refresh, tmp_path / "shop", pool="limits", queue=limits.queue_of("refresh", "prod")
