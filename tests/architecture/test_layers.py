@@ -130,6 +130,7 @@ RULES = (
     only("prefect_sluice.gates.secrets", may=("detect_secrets",)),
     only("prefect_sluice.sql", may=("sqlglot",)),
     only("prefect_sluice.runtime.running", "prefect_sluice.local_server.processes", may=("psutil",)),
+    only("prefect_sluice.reporting.forges", *WITH_PREFECT, may=("httpx",)),
     only(COMMAND_LINE, may=("click",)),
     Rule(
         "flows show the order and nothing else",
@@ -278,6 +279,7 @@ BITES = (
     ("prefect_sluice.stages.source", "import click", "may import click"),
     ("prefect_sluice.dbt.core.nodes", "def f():\n    import sqlglot\n", "may import sqlglot"),
     ("prefect_sluice.state.lease", "def f():\n    import psutil\n", "may import psutil"),
+    ("prefect_sluice.source.git", "import httpx", "may import httpx"),
     ("prefect_sluice.sql.canonical", "from prefect_sluice.warehouse import base", "reading SQL is pure"),
     ("prefect_sluice.flows.release", "import duckdb", "the order"),
     ("prefect_sluice.flows.release", "from prefect_sluice.warehouse.base import Reader", "the order"),
