@@ -31,7 +31,6 @@ LEFT = {
     "prefect_sluice/contracts/dependencies.py: _version": "what is installed",
     "prefect_sluice/dbt/core/fingerprints/ingredients.py: _tools": "what is installed",
     "prefect_sluice/dbt/core/fingerprints/ingredients.py: _defaults": "a class of dbt's",
-    "prefect_sluice/dbt/texts/python_models.py: _distributions": "what is installed",
     "prefect_sluice/dbt/texts/template_reads.py: uses": "pure",
     "prefect_sluice/dbt/texts/template_reads.py: environment": "dbt's reader of templates",
     "prefect_sluice/dbt/wire_format.py: _adapter": "pure",

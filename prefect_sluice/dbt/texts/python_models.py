@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
+from prefect_sluice.dbt.texts.distributions import Distributions
 from prefect_sluice.domain.digests import digest, digest_file
 
 _HANDED_ON = {"df": "pandas", "pl": "polars", "arrow": "pyarrow", "to_arrow_table": "pyarrow"}
@@ -31,6 +31,7 @@ class PythonCode:
 
     folder: Path
     _files: dict[str, list[Path]] = field(default_factory=dict[str, "list[Path]"])
+    _distributions: Distributions = field(default_factory=Distributions)
 
     def parts(self, code: str) -> Mapping[str, str]:
         """Return the digests of what a model is made of, by ingredient."""
@@ -40,7 +41,8 @@ class PythonCode:
             text = path.read_text(encoding="utf-8", errors="replace")
             sources.append(text)
             digests[f"module {path.relative_to(self.folder).as_posix()}"] = meaning(text) or digest_file(path)
-        for package in sorted({name for text in sources for name in _packages(text)}):
+        modules = {module for text in sources for module in _foreign_modules(text)}
+        for package in sorted(self._distributions.that_bring(modules)):
             digests[f"package {package}"] = importlib.metadata.version(package)
         return digests
 
@@ -132,8 +134,8 @@ def _imported(code: str) -> set[str]:
     return names - {""}
 
 
-def _packages(code: str) -> Iterator[str]:
-    """Yield the distributions that the code imports or is handed objects of."""
+def _foreign_modules(code: str) -> set[str]:
+    """Return the modules, none of Python's own, that the code imports or is handed objects of."""
     tree = _parsed(code)
     tops: set[str] = set()
     for node in ast.walk(tree) if tree else ():
@@ -143,13 +145,7 @@ def _packages(code: str) -> Iterator[str]:
             tops.add(node.module.partition(".")[0])
         elif isinstance(node, ast.Attribute) and node.attr in _HANDED_ON:
             tops.add(_HANDED_ON[node.attr])
-    for top in sorted(tops - sys.stdlib_module_names):
-        yield from _distributions().get(top, ())
-
-
-@cache
-def _distributions() -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()
+    return tops - sys.stdlib_module_names
 
 
 def _words_in_code(code: str) -> set[str]:
