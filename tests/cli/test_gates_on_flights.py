@@ -22,6 +22,11 @@ GROUPED = (ROUTES, "    group by origin, destination\n", "    group by origin, d
 EMPTY = ("models/staging/stg_planes.sql", "\nfrom source\n", "\nfrom source\nwhere false\n")
 BROKEN = ("models/staging/stg_airlines.sql", "    name as", "    cast(name as integer) as")
 UNTESTED = ("[not_null, unique]\n      - name: flight_date", "[not_null]\n      - name: flight_date")
+WHOLE_SUITE, QUICK_SUITE = (
+    "testpaths = tests/python\n",
+    "testpaths = tests/python/test_aircraft_utilisation.py\n",
+)
+"""What the gate `project_tests` runs: nine seconds of processor, or one."""
 HOOKED = '{{{{ config(post_hook="{hook}") }}}}\n\nwith flights as (\n'
 
 YES, NO, UNSURE = {"PASSED"}, {"FAILED"}, {"INCONCLUSIVE", "ERRORED"}
@@ -32,8 +37,10 @@ ASKED: list[str] = []
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Flights:
-    """The project, released to dev."""
+    """The project, released to dev. Of its own tests it runs one file: `test_yes` runs all."""
     made = Flights.made(tmp_path_factory.mktemp("flights") / "nyc", through="2013-01-04")
+    made.edit("pytest.ini", WHOLE_SUITE, QUICK_SUITE)
+    made.commit("Run the quick tests")
     answer = made.run("release", "--env", "dev")
     assert answer.code == 0, answer.text
     return made
@@ -66,6 +73,7 @@ def that(answer: Answer, kinds: set[str]) -> set[str]:
 def test_yes(flights: Flights) -> None:
     """One model changes as its commit says, and everything that is looked at is good."""
     flights.edit(*TIGHTER)
+    flights.edit("pytest.ini", QUICK_SUITE, WHOLE_SUITE)
     answer = release(
         flights,
         "Count a flight as on time below 10 minutes\n\nExpect: carrier_punctuality.on_time_* up to 100%",
