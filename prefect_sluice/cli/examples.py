@@ -18,6 +18,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (
         ("sluice check", "HEAD, beside what the default environment serves"),
         ("sluice check feature/discounts --env prod", "a branch, beside what readers of prod have"),
+        ("sluice check --env prod --report-to github", "in a job of GitHub: a status and a comment"),
     ),
     "checks": (
         ("sluice checks", "of all environments"),

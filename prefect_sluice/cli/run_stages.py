@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -32,9 +33,16 @@ EXIT_CODES = {
 
 
 def run_and_show(
-    request: Request, console: Console, *, wait: timedelta, via: str, opened: Workspace | None = None
+    request: Request,
+    console: Console,
+    *,
+    wait: timedelta,
+    via: str,
+    opened: Workspace | None = None,
+    then: Callable[[Work, int], None] | None = None,
 ) -> int:
-    """Run all stages of a request, show how it ended, and return the exit code. `opened` is the project where it is open."""
+    """Run all stages of a request, show how it ended, and return the exit code. `opened` is the project where it is open; `then`
+    is told of the end, with the exit code."""
     from prefect_sluice.reporting.terminal.dashboard import story_lines
     from prefect_sluice.workspace.policy_in_force import rules_of
     from prefect_sluice.workspace.workspace import Workspace
@@ -50,6 +58,8 @@ def run_and_show(
     story, output = _dashboard_story(work), console.told(code)
     output.show(story_lines(story, width=console.width) if story else [])
     output.show(outcome_lines(work, warns=warns, width=console.width))
+    if then is not None:
+        then(work, code)
     console.answer({**json_documents.work(work, code), **({"report": story.document()} if story else {})})
     return code
 

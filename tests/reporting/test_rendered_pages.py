@@ -28,6 +28,7 @@ from prefect_sluice.planning.reasons import Because, Note, Noted
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting import json_documents
+from prefect_sluice.reporting.forges.comment import comment
 from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import markdown
 from prefect_sluice.reporting.report.model import ReleaseRecord
@@ -366,6 +367,7 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
 }
 MARKDOWN = {
     "report": lambda: markdown(report(DOSSIER)),
+    "comment": lambda: comment(report(DOSSIER), "sluice/prod", "https://ci.example/42"),
     "report_short": lambda: markdown(report(DOSSIER), limit=2_500),
     "report_unpromoted": lambda: markdown(report(ReleaseRecord(FORMER, blocks=(BLOCK,)))),
 }

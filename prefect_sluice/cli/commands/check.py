@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,14 +14,38 @@ from prefect_sluice.cli import options
 from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
+if TYPE_CHECKING:
+    from prefect_sluice.promotions.work import Work
+
 
 @click.command()
 @click.argument("ref", default="HEAD")
 @options.environment
 @options.wait_for_checks
+@click.option(
+    "--report-to",
+    type=click.Choice(["github", "gitlab"]),
+    default=None,
+    help="Tell the forge whose job this is: a status, one comment. Default: nobody.",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="Write the report there, as one page.",
+)
 @options.of_check
 def check(
-    ref: str, environment: str, wait: timedelta, actor: str, via: str, folder: Path, console: Console
+    ref: str,
+    environment: str,
+    wait: timedelta,
+    report_to: str | None,
+    output: Path | None,
+    actor: str,
+    via: str,
+    folder: Path,
+    console: Console,
 ) -> int:
     """Build and judge a commit as its release would be, and publish nothing.
 
@@ -29,5 +56,32 @@ def check(
     from prefect_sluice.cli.run_stages import run_and_show
     from prefect_sluice.promotions.request import CheckRequest
 
-    request = CheckRequest(folder, environment, ref, actor=who(actor, folder))
-    return run_and_show(request, console, wait=wait, via=via)
+    with ExitStack() as stack:
+        tell: Callable[[Work, int], None] | None = None
+        if report_to:
+            from prefect_sluice.cli.forge_report import told_to
+
+            tell = stack.enter_context(told_to(report_to, folder, ref, environment))
+
+        def then(work: Work, code: int) -> None:
+            if output is not None:
+                _write_page(work, output)
+            if tell is not None:
+                tell(work, code)
+
+        if output is not None:
+            # An older check's is no report of this one, and would lie uncommitted in the checkout.
+            output.unlink(missing_ok=True)
+        request = CheckRequest(folder, environment, ref, actor=who(actor, folder))
+        return run_and_show(request, console, wait=wait, via=via, then=then)
+
+
+def _write_page(work: Work, output: Path) -> None:
+    """Write the report of a check; a check that has none, since nothing is new, leaves no file."""
+    from prefect_sluice.cli.commands.report import write_file
+    from prefect_sluice.reporting.gather_report import dossier
+    from prefect_sluice.reporting.report.html import page
+    from prefect_sluice.reporting.report.make_report import report
+
+    if work.promotion is not None:
+        write_file(output, page(report(dossier(work.workspace, work.promotion))))

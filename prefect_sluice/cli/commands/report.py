@@ -98,7 +98,7 @@ def open_report(what: str, environment: str, folder: Path, console: Console) -> 
     workspace = Workspace.at(folder)
     text = _text(_report(workspace, environment, what), "html", None)
     output = workspace.folder / "opened.html"
-    _write_file(output, text)
+    write_file(output, text)
     _tell_opened(output, webbrowser.open(output.as_uri()), console)
     return 0
 
@@ -144,12 +144,12 @@ def _text(report: Report, form: str, limit: int | None) -> str:
 def _write(output: Path, text: str, console: Console) -> None:
     from prefect_sluice.reporting.styled_text import line
 
-    _write_file(output, text)
+    write_file(output, text)
     console.show([line(f"written: {output}")])
     console.answer({"written": str(output), "exit_code": 0})
 
 
-def _write_file(output: Path, text: str) -> None:
+def write_file(output: Path, text: str) -> None:
     """Write a report into a file. Raises BadInput where that cannot be."""
     from prefect_sluice.domain.errors import BadInput
 

@@ -165,9 +165,3 @@ def needed(variables: Mapping[str, str], name: str, forge: str) -> str:
         fix = f"{forge} sets it for its jobs; elsewhere, deployments/ci/sluice-check.sh does"
         raise BadInput(f"the variable {name} is not set", f"--report-to {forge.lower()}", fix)
     return value
-
-
-def clipped(text: str, most: int) -> str:
-    """Return a description of one line and at most so many characters."""
-    plain = " ".join(text.split())
-    return plain if len(plain) <= most else f"{plain[: most - 1]}…"

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from prefect_sluice.domain.untrusted_text import parsing
-from prefect_sluice.reporting.forges.base import Api, CommitState, ForgeFailed, Job, clipped, document, needed
+from prefect_sluice.domain.untrusted_text import one_line, parsing
+from prefect_sluice.reporting.forges.base import Api, CommitState, ForgeFailed, Job, document, needed
+from prefect_sluice.reporting.report.limits import clipped
 
 _STATES = {
     CommitState.RUNNING: "pending",
@@ -41,7 +42,7 @@ class GitHub:
         status = {
             "state": _STATES[state],
             "context": context,
-            "description": clipped(description, _DESCRIPTION),
+            "description": clipped(one_line(description), _DESCRIPTION),
         }
         link = {"target_url": target_url} if target_url else {}
         self.api.ask("POST", f"{self.repository}/statuses/{commit}", json={**status, **link})

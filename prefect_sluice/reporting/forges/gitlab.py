@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from prefect_sluice.domain.untrusted_text import number
-from prefect_sluice.reporting.forges.base import Api, CommitState, ForgeFailed, Job, clipped, document, needed
+from prefect_sluice.domain.untrusted_text import number, one_line
+from prefect_sluice.reporting.forges.base import Api, CommitState, ForgeFailed, Job, document, needed
+from prefect_sluice.reporting.report.limits import clipped
 
 _STATES = {
     CommitState.RUNNING: "running",
@@ -40,7 +41,7 @@ class GitLab:
         status = {
             "state": _STATES[state],
             "name": context,
-            "description": clipped(description, _DESCRIPTION),
+            "description": clipped(one_line(description), _DESCRIPTION),
         }
         link = {"target_url": target_url} if target_url else {}
         try:

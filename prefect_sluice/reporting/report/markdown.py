@@ -40,20 +40,21 @@ def markdown(report: Report, *, limit: int = LIMITS["github"], ladder: Sequence[
 
 def _page(report: Report, bounds: ReportLimits) -> str:
     parts = (
-        _head(report),
+        head_lines(report),
         changes(report, bounds),
-        _findings(report, bounds),
+        finding_lines(report, bounds),
         diff(report, bounds),
         lineage(report, bounds),
         _stages(report),
-        _plan(report, bounds),
+        plan_lines(report, bounds),
         _approvals(report),
         _provenance(report),
     )
     return "\n".join(line for part in parts for line in part).rstrip("\n") + "\n"
 
 
-def _head(report: Report) -> list[str]:
+def head_lines(report: Report) -> list[str]:
+    """Return the lines with the verdict, what must be known first, what to do next, and from where to where it leads."""
     head, record = report.head, report.dossier
     promotion = record.promotion
     where = f"{promotion.environment}: " if promotion else ""
@@ -148,7 +149,8 @@ def _for_consumer(one: ConsumerRow, finding: Finding, *, alone: bool) -> str:
     return escaped(of_consumer(one, finding, alone=alone)) or f"{finding.verdict.name}: see the finding"
 
 
-def _findings(report: Report, bounds: ReportLimits) -> list[str]:
+def finding_lines(report: Report, bounds: ReportLimits) -> list[str]:
+    """Return the lines with all that did not pass, the worst first, and the table of gates."""
     lines = ["### What the gates found", ""]
     once = Once(report)
     shown, rest = few(once.listed, bounds.findings)
@@ -319,7 +321,8 @@ def _stages(report: Report) -> list[str]:
     ]
 
 
-def _plan(report: Report, bounds: ReportLimits) -> list[str]:
+def plan_lines(report: Report, bounds: ReportLimits) -> list[str]:
+    """Return the lines with what is built, carried over and removed, and why; none where there is no plan."""
     plan = report.dossier.plan
     if plan is None:
         return []

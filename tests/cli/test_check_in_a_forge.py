@@ -1,0 +1,179 @@
+"""`sluice check` as a job of a forge: the files of deployments/ci are run as they stand, against a forge on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.reporting.forges.server import READS_ONLY, TOKEN, FakeForge, serving
+
+Run = Callable[..., Any]
+Commit = Callable[..., None]
+CI = Path(__file__).resolve().parents[2] / "deployments" / "ci"
+MENDED = "select range as id, range * 11 as amount from range(30)\n"
+
+pytestmark = pytest.mark.slow
+
+
+def head(folder: Path) -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def bash(script: str, folder: Path, variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run a step as a runner does, with the `sluice` of this interpreter, and return its exit code and all it wrote."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, "PATH": path, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert TOKEN not in done.stdout + done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def filled_in(text: str, pattern: str, values: Mapping[str, str]) -> str:
+    return re.sub(pattern, lambda match: values[match[1]], text)
+
+
+def action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run the action's steps: what GitHub would put in for expressions, its commands in bash, its upload looked at."""
+    told = yaml.safe_load((CI / "github" / "action.yml").read_text())
+    defaults = {name: given["default"] for name, given in told["inputs"].items()}
+    values = {f"inputs.{name}": value for name, value in {**defaults, **inputs}.items()}
+    values["github.token"] = variables["GITHUB_TOKEN"]
+    given = {key: value for key, value in variables.items() if key != "GITHUB_TOKEN"}
+    expression, answer = r"\$\{\{ ([\w.]+) \}\}", (0, "")
+    values = {key: filled_in(value, expression, values) for key, value in values.items()}
+    for step in told["runs"]["steps"]:
+        if "run" in step:
+            assert step["shell"] == "bash"
+            assert "${{" not in step["run"]  # an input in a script is a script of whoever gives it
+            env = {key: filled_in(value, expression, values) for key, value in step["env"].items()}
+            answer = bash(step["run"], folder, {**given, **env})
+        else:
+            assert (step["if"], step["uses"]) == ("${{ always() }}", "actions/upload-artifact@v4")
+            assert (folder / filled_in(step["with"]["path"], expression, values)).is_file()
+    return answer
+
+
+def component(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:
+    """Run the component's job as GitLab would make it from these inputs."""
+    spec, _ = yaml.safe_load_all((CI / "gitlab" / "sluice-check.yml").read_text())
+    defaults = {name: given["default"] for name, given in spec["spec"]["inputs"].items()}
+    body = (CI / "gitlab" / "sluice-check.yml").read_text().partition("\n---\n")[2]
+    job = yaml.safe_load(filled_in(body, r"\$\[\[ inputs\.(\w+) \]\]", {**defaults, **inputs}))[
+        "sluice-check"
+    ]
+    own = {key: value or "" for key, value in job["variables"].items()}
+    answer = bash("\n".join(job["script"]), folder, {**own, **variables})
+    assert all((folder / path).is_file() for path in job["artifacts"]["paths"])
+    return answer
+
+
+def of_fork(fake: FakeForge, folder: Path) -> dict[str, str]:
+    return fake.variables(head(folder), token=READS_ONLY)
+
+
+def test_the_files_of_a_job_tell_the_forge_what_a_check_came_to(
+    released: Path, commit: Commit, tmp_path: Path
+) -> None:
+    """A pull request at GitHub is refused; mended, it passes at GitLab; the plain script finds the same for GitHub."""
+    with serving("github") as hub, serving("gitlab") as lab:
+        hub.robot = True
+        tip, merge, event, summary = (
+            head(released),
+            "e" * 40,
+            tmp_path / "event.json",
+            tmp_path / "summary.md",
+        )
+        event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": tip}}}))
+        of_job = hub.variables(tip) | {
+            "GITHUB_SHA": merge, "GITHUB_EVENT_PATH": str(event), "GITHUB_EVENT_NAME": "pull_request",
+            "GITHUB_STEP_SUMMARY": str(summary),
+        }  # fmt: skip
+        code, said = action(released, {"environment": "dev"}, of_job)
+        assert code == 1, said
+        assert [(one["sha"], one["context"], one["state"]) for one in hub.statuses] == [
+            (tip, "sluice/dev", "pending"),
+            (tip, "sluice/dev", "failure"),
+        ]
+        [refused] = hub.comments
+        assert refused["body"].startswith("<!-- sluice: sluice/dev -->\n## ❌ dev: Check: Broken")
+        assert "unique_orders_id" in refused["body"]
+        assert summary.read_text() == refused["body"]
+        assert "Check: Broken" in (released / "sluice-report.html").read_text()
+
+        (released / "sluice-report.html").unlink()  # the next job has a checkout of its own
+        commit(released, "Mended", orders=MENDED)
+        code, said = component(released, {"environment": "dev"}, lab.variables(head(released)))
+        assert code == 0, said
+        assert [(one["name"], one["state"]) for one in lab.statuses] == [
+            ("sluice/dev", "running"),
+            ("sluice/dev", "success"),
+        ]
+        assert "passes in dev, beside generation 2" in lab.statuses[-1]["description"]
+        assert "## ✅ dev: Check: Mended" in lab.comments[0]["body"]
+
+        # The API's address is set, as it must be for a forge on a free port; the commit and the change are not.
+        subprocess.run(
+            ["git", "remote", "add", "origin", "git@hub.example:ada/shop.git"], cwd=released, check=True
+        )
+        hub.commits.add(head(released))
+        script = f"CHANGE=7 {CI / 'sluice-check.sh'} github --env dev --json"
+        code, said = bash(script, released, {"GITHUB_API_URL": hub.url, "GITHUB_TOKEN": TOKEN})
+        assert (code, json.loads(said)["status"]) == (0, "checked")
+        assert hub.statuses[-1]["state"] == "success"
+        assert len(hub.comments) == 1
+        assert "## ✅ dev: Check: Mended" in hub.comments[0]["body"]
+
+
+def test_what_the_forge_does_not_take_changes_nothing_of_the_check(
+    run: Run, released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def given(variables: Mapping[str, str]) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    with serving("gitlab") as fake:
+        given(of_fork(fake, released))
+        answer = run("check", "-C", released, "--env", "dev", "--report-to", "gitlab")
+        assert answer.code == 1
+        assert (
+            answer.err.count("GITLAB_TOKEN needs the scope api and the role Developer; a fork's has it never")
+            == 2
+        )
+        assert (fake.statuses, fake.comments) == ([], [])
+
+        # What cannot be checked is told too, and so is a commit that the job is not for.
+        given(fake.variables(head(released)))
+        other = run("check", "HEAD~1", "-C", released, "--report-to", "gitlab")
+        assert other.code == 2
+        assert "'HEAD~1' is commit " in other.err
+        missing = run("check", "-C", released, "--env", "@team", "--report-to", "gitlab")
+        assert missing.code == 2
+        assert [(one["name"], one["state"]) for one in fake.statuses] == [
+            ("sluice", "running"), ("sluice", "failed"), ("sluice/@team", "running"), ("sluice/@team", "failed"),
+        ]  # fmt: skip
+        assert [comment["body"].splitlines()[1] for comment in fake.comments] == [
+            "## ❌ The check could not be made"
+        ] * 2
+        assert "@team" not in fake.comments[1]["body"].partition("\n")[2]
+    for name in ("CI_API_V4_URL", "CI_PROJECT_ID"):
+        monkeypatch.delenv(name)
+    outside = run("check", "-C", released, "--report-to", "gitlab")
+    assert (outside.code, "the variable CI_API_V4_URL is not set" in outside.err) == (2, True)
