@@ -64,7 +64,7 @@ def _read_carriers(
     if settings.ref:
         ref = f"{settings.ref}/{promotion.id}"
         try:
-            note = git.note(git.root(workspace.root), ref)
+            note = git.note(workspace.repository, ref)
         except BadInput as error:
             yield ref, None, f"{ref}: {error}", ""
         else:

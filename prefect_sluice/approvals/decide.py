@@ -64,7 +64,7 @@ def authors_of(workspace: Workspace, promotion: Promotion) -> Authors:
     made = [git.Authorship((change.author,), change.message)]
     untold = ""
     try:
-        repository = git.root(workspace.root)
+        repository = workspace.repository
         if commits is None:
             made += git.read_authorship(repository, f"{change.commit}^!")
         else:

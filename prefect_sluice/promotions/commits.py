@@ -54,9 +54,12 @@ def _range(workspace: Workspace, release: Release, base: Release) -> CommitRange
     if DIRTY in {since, until} or not layers:
         return None
     try:
-        repository = git.root(workspace.root)
-        both_ways = [pair for layer in layers for pair in ((layer.since, until), (until, layer.since))]
-        untold = next(filter(None, (missing(repository, *pair) for pair in both_ways)), "")
+        repository = workspace.repository
+        both_ways = (
+            missing(repository, layer.since, until) or _cut(repository, until, layer.since)
+            for layer in layers
+        )
+        untold = next(filter(None, both_ways), "")
         if untold:
             return CommitRange(since, until, untold=untold)
         divergences = [diverged(repository, layer.since, until, layer.paths) for layer in layers]
@@ -110,6 +113,10 @@ def missing(repository: Path, since: str, until: str) -> str:
     for commit in (since, until):
         if not git.has(repository, commit):
             return f"commit {commit[:7]} is not in this clone"
+    return _cut(repository, since, until)
+
+
+def _cut(repository: Path, since: str, until: str) -> str:
     if git.is_cut(repository, since, until):
         return f"this clone is shallow, and has not all commits between {since[:7]} and {until[:7]}"
     return ""
@@ -134,7 +141,7 @@ def written_as_part(
     """
     try:
         found = git.read_authorship(
-            git.root(workspace.root),
+            workspace.repository,
             source.change.commit,
             f"^{whole(workspace, base).change.commit}",
             paths=paths,

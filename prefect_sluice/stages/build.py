@@ -149,7 +149,7 @@ def _is_the_rest(workspace: Workspace, environment: Environment, plan: Plan) -> 
 def pack(workspace: Workspace, environment: Environment, change: Change, actor: str) -> Release:
     """Put every file of the change into the bundle store and record the release, with the versions of what builds it for an
     environment. Repeatable: the same bytes are one release."""
-    repository = git.root(workspace.root)
+    repository = workspace.repository
     tell("packing the bundle")
     tree = git.working_tree(repository) if change.commit == DIRTY else git.files(repository, change.commit)
     files = {file.path: f"{file.mode}:{workspace.bundles.put(file.content)}" for file in tree}

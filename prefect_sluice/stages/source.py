@@ -60,7 +60,7 @@ def source(work: Work) -> Work:
 
 def _resolved(workspace: Workspace, environment: Environment, request: ReleaseRequest) -> Change:
     _refuse_detour(workspace, environment)
-    repository = git.root(workspace.root)
+    repository = workspace.repository
     project = workspace.project.relative_to(repository).as_posix()
     if request.dirty:
         return _dirty(repository, project, request, environment)
@@ -93,7 +93,7 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
 
 
 def _committed(workspace: Workspace, ref: str) -> Change:
-    repository = git.root(workspace.root)
+    repository = workspace.repository
     project = workspace.project.relative_to(repository).as_posix()
     tell(f"resolving {ref}")
     change = git.resolve(repository, ref, project)

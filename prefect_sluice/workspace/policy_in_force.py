@@ -235,7 +235,7 @@ def refuse_uncommitted(workspace: Workspace, found: Governance, release: Release
 def _committed(workspace: Workspace, environment: str, release: Release) -> ReleaseRules:
     path = settings_path(workspace, release.change.project)
     try:
-        content = git.content(git.root(workspace.root), "HEAD", path)
+        content = git.content(workspace.repository, "HEAD", path)
         text = "" if content is None else content.decode(errors="replace")
         return policy_in_file(_parsed(workspace, text, f"{path} of HEAD"), environment) or _default(
             environment

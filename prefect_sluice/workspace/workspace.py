@@ -243,6 +243,13 @@ class Workspace:
             seen[key] = name
 
     @property
+    def repository(self) -> Path:
+        """The top folder of the git repository that it lies in. Raises BadInput where it lies in none."""
+        from prefect_sluice.source import git
+
+        return self.once.get("repository", self.root, lambda: git.root(self.root))
+
+    @property
     def folder(self) -> Path:
         """The folder of our own files; made when first asked for, ignored by git by its own word, and private."""
         folder = self.root / FOLDER

@@ -15,7 +15,7 @@ from prefect_sluice.planning.expectations import (
     from_message,
 )
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.promotions.commits import between
+from prefect_sluice.promotions.commits import Revisions, between
 from prefect_sluice.source import git
 from prefect_sluice.workspace.policy_in_force import settings_text
 from prefect_sluice.workspace.workspace import Workspace
@@ -82,14 +82,17 @@ def _new(workspace: Workspace, release: Release, base: Release | None) -> tuple[
     if base is None or not (release.change.message or release.composed):
         return (_own(release),)
     try:
-        found = between(workspace, release, base)
-        made = git.read_authorship(
-            git.root(workspace.root), found.until, f"^{found.since}", paths=found.paths
-        )
+        commits = between(workspace, release, base)
+        made = workspace.once.get("messages", commits, lambda: _authorship(workspace, commits))
     except BadInput:
         # Promoted where the repository is not, or rewritten meanwhile.
         return (_own(release),) if base.change.commit != release.change.commit else ()
     return tuple((item.commit, item.message, item.persons[0]) for item in made)
+
+
+def _authorship(workspace: Workspace, commits: Revisions) -> tuple[git.Authorship, ...]:
+    until, since = commits.until, f"^{commits.since}"
+    return git.read_authorship(workspace.repository, until, since, paths=commits.paths)
 
 
 def _own(release: Release) -> tuple[str, str, str]:

@@ -13,7 +13,6 @@ from prefect_sluice.domain.release import Commit, CommitRange, Release, listed
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.planning.expectations import ExpectedLoss
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.source import git
 from prefect_sluice.source.divergence import ancestry
 from prefect_sluice.stages.candidate.commit_expectations import lost
 from prefect_sluice.workspace.policy_in_force import needed
@@ -162,7 +161,7 @@ def _covered(workspace: Workspace, commits: CommitRange, word: ExpectedLoss) -> 
 
 
 def _above(workspace: Workspace, commit: str, commits: CommitRange) -> frozenset[str]:
-    return ancestry(git.root(workspace.root), commit, commits.until)
+    return ancestry(workspace.repository, commit, commits.until)
 
 
 def _heads(workspace: Workspace, commits: CommitRange, rest: Sequence[Commit]) -> Iterator[str]:
