@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from prefect_sluice.approvals.expire import expire
 from prefect_sluice.audit.ledger_check import proven
+from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.stage_order import stages_of
 from prefect_sluice.promotions.check_history import recorded_check
 from prefect_sluice.promotions.controls import permit
@@ -18,7 +19,7 @@ from prefect_sluice.promotions.run_log import logged
 from prefect_sluice.promotions.timing import timed
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves, public_names_are_ours
-from prefect_sluice.promotions.work import Stage, Work, walk
+from prefect_sluice.promotions.work import Stage, Status, Work, tell, walk
 from prefect_sluice.reporting.write_pages import paged
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.after_rollback import follow_up, followed_up
@@ -26,6 +27,7 @@ from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.monitor import monitor
+from prefect_sluice.stages.plan_again import overtaken, planned_anew, request_again
 from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
@@ -37,6 +39,9 @@ _STAGES: Mapping[str, Stage] = {
     each.__name__: each for each in (approve, build, deploy, monitor, rollback, source, stage, test)
 }
 """Each stage by its name; which of them, and in which order, says `stages_of`."""
+
+_SERVED = frozenset({Status.DONE, Status.PARTIAL, Status.UNCHANGED})
+"""How a refresh may end after which what waits is planned again."""
 
 
 @contextmanager
@@ -122,7 +127,31 @@ def run(
     What a rollback asked to come after it does not run here, but in `catch_up`.
     """
     with begin(request, wait=wait, ttl=ttl, workspace=workspace) as work:
-        return followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause))))
+        ended = followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause))))
+    plan_again(ended, wait=wait)
+    return ended
+
+
+def plan_again(work: Work, *, wait: timedelta = timedelta(0)) -> None:
+    """After a refresh, stage anew what waited while refreshes moved the environment on; whoever said yes to it is not asked
+    again where nothing is new or worse. What came of each is told; none fails the refresh, which is done. Repeatable: what
+    did not come to its end is left to the next refresh.
+    """
+    if not work.request.cause.renews or work.outcome is None or work.outcome.status not in _SERVED:
+        return
+    workspace = work.workspace.anew()
+    for old in overtaken(workspace, work.request.environment):
+        request = request_again(workspace, old)
+        if request is None:
+            continue
+        tell(f"planning promotion {old.id} again, which waited")
+        stages = stages_of(request.cause)
+        try:
+            with begin(request, wait=wait, workspace=workspace.anew()) as began:
+                done = walk(began, *(_STAGES[name] for name in stages[: stages.index("approve")]))
+                tell(planned_anew(done, old))
+        except SluiceError as error:
+            tell(f"promotion {old.id} could not be planned again: {error}")
 
 
 def catch_up(work: Work, *, wait: timedelta = timedelta(0)) -> Work | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefect_sluice.approvals import approval_policy as approving
@@ -12,7 +13,8 @@ from prefect_sluice.approvals.approval_policy import (
     aliases,
     co_authors,
 )
-from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
+from prefect_sluice.approvals.compare_attempts import compare_attempts
+from prefect_sluice.audit.attestation import APPROVALS, is_attested, kept_as
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
@@ -102,6 +104,9 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
     def objects(approval: Approval) -> str:
         if not is_attested(approval, entries):
             return "the ledger has no entry of it"
+        lost = why_lost(workspace, promotion, approval, entries)
+        if lost:
+            return lost
         objection = approving.objection(policy, approval.decision, approval.by)
         return objection.why if objection else ""
 
@@ -110,7 +115,22 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
 
 def recorded_answers(workspace: Workspace, promotion: Promotion) -> tuple[LedgerEntry, ...]:
     """Return the ledger's entries of every yes and no in a promotion's environment: an approval without one does not count."""
-    return workspace.store.entries(environment=promotion.environment, event=APPROVAL_GIVEN)
+    environment, entries = promotion.environment, workspace.store.entries
+    return tuple(entry for event in APPROVALS for entry in entries(environment=environment, event=event))
+
+
+def why_lost(
+    workspace: Workspace, promotion: Promotion, approval: Approval, entries: Sequence[LedgerEntry]
+) -> str:
+    """Return why the yes to an earlier attempt, that was kept for this one, is none to it; "" where it is, and for a yes that
+    was given to this one. It is found out anew: what the ledger says of keeping it is not taken for it."""
+    kept = kept_as(approval, entries)
+    if kept is None:
+        return ""
+    earlier = workspace.store.promotion(str(kept.facts["from_promotion"]))
+    if earlier is None or earlier.binding != kept.facts["from_binding"]:
+        return "the attempt that it was given to is not recorded as it was"
+    return "; ".join(compare_attempts(workspace, earlier, promotion))
 
 
 def is_overdue(workspace: Workspace, promotion: Promotion) -> bool:

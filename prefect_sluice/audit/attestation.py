@@ -9,10 +9,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prefect_sluice.domain.ledger import GENERATION_WRITTEN, LedgerEntry
-from prefect_sluice.domain.promotion import Approval, Promotion, State
+from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
 
 APPROVAL_GIVEN = "approval.given"
 """The event of a yes or no. Its facts: promotion, decision, binding, comment, channel, expires."""
+
+APPROVAL_KEPT = "approval.kept"
+"""The event of a yes that counts for a later attempt at the same change, too. Its facts: those of a yes, with `by`, and `of`,
+the id of the approval that somebody gave, `from_promotion` and `from_binding`, for which."""
+
+APPROVALS = (APPROVAL_GIVEN, APPROVAL_KEPT)
+"""The events by which an approval comes to be."""
 
 _STATES: Mapping[str, State] = {
     **{f"promotion.{state.value}": state for state in State},
@@ -24,19 +31,54 @@ _STATES: Mapping[str, State] = {
 
 def is_attested(approval: Approval, entries: Iterable[LedgerEntry]) -> bool:
     """Say whether a ledger entry confirms the row of an approval. Whether it was used, other entries say."""
-    facts = {
+    return given_as(approval, entries) is not None
+
+
+def given_as(approval: Approval, entries: Iterable[LedgerEntry]) -> LedgerEntry | None:
+    """Return the entry by which somebody gave an approval: to its own promotion, or to the earlier attempt from which it is
+    kept; None for one that nobody gave."""
+    entries = tuple(entries)
+    kept = kept_as(approval, entries)
+    facts = _facts(approval)
+    if kept is not None:
+        earlier = {"promotion": kept.facts["from_promotion"], "binding": kept.facts["from_binding"]}
+        facts = {**facts, **earlier, "decision": Decision.APPROVE.value}
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.event == APPROVAL_GIVEN
+            and entry.actor == approval.by
+            and (kept is not None or entry.at == approval.at)
+            and facts.items() <= entry.facts.items()
+        ),
+        None,
+    )
+
+
+def kept_as(approval: Approval, entries: Iterable[LedgerEntry]) -> LedgerEntry | None:
+    """Return the entry by which an approval is that of an earlier attempt; None for one that was given to its own promotion."""
+    facts = {**_facts(approval), "by": approval.by}
+    return next(
+        (
+            entry
+            for entry in entries
+            if entry.event == APPROVAL_KEPT
+            and entry.at == approval.at
+            and facts.items() <= entry.facts.items()
+        ),
+        None,
+    )
+
+
+def _facts(approval: Approval) -> Mapping[str, Any]:
+    return {
         "promotion": approval.promotion,
         "decision": approval.decision.value,
         "binding": approval.binding,
         "comment": approval.comment,
         "expires": approval.expires_at.isoformat(),
     }
-    return any(
-        entry.event == APPROVAL_GIVEN
-        and (entry.actor, entry.at) == (approval.by, approval.at)
-        and facts.items() <= entry.facts.items()
-        for entry in entries
-    )
 
 
 def contradiction(promotion: Promotion, entries: Iterable[LedgerEntry]) -> str:

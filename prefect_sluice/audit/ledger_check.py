@@ -45,6 +45,17 @@ def since(workspace: Workspace, head: LedgerHead, whose: str) -> VerifiedEntries
     return VerifiedEntries(verify(entries[1:], after=head), entries[1:])
 
 
+def longer(workspace: Workspace, proof: VerifiedEntries, since_number: int) -> VerifiedEntries:
+    """Return the proof with the entries from that number on, verified up to the place of the last one in it. Repeatable. Raises
+    LedgerBroken where they do not lead there."""
+    entries = workspace.store.entries(after=since_number - 1)
+    entries = tuple(entry for entry in entries if entry.number <= proof.head.number)
+    if not entries or entries[0].number >= proof.head.number:
+        return proof
+    first = LedgerHead(entries[0].number, entries[0].digest)
+    return VerifiedEntries(verify(entries[1:], after=first, head=proof.head.digest), entries)
+
+
 def _published(workspace: Workspace, environment: Environment) -> Generation | None:
     """Return the newest generation that this state store knows: after an older backup was restored there are newer ones."""
     history = workspace.warehouse(environment).history(environment.name)

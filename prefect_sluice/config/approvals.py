@@ -33,6 +33,11 @@ class Approving(Section):
     approval_expires: Duration = Field(
         default=timedelta(hours=72), description="How long an approval is good for."
     )
+    approval_binds: Literal["change", "data"] = Field(
+        default="change",
+        description="What an approval is for: `change`, so that it outlives a refresh where nothing is new or worse,"
+        " or `data`, the very rows that were judged.",
+    )
     approvers: tuple[Annotated[str, AfterValidator(_person)], ...] = Field(
         default=(),
         description="Who may approve: a name, an address, or both as `Grace <grace@example.com>`. Empty: anybody with a name.",

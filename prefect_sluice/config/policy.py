@@ -18,7 +18,7 @@ _FORM = 1
 """The form of the document. One of a later form is refused, since what it allows is not known here."""
 _NOT_POLICY = frozenset({"target"})
 """Where an environment is, not what may be done there."""
-_CAME_LATER: Mapping[str, Json] = {"isolation": "preferred"}
+_CAME_LATER: Mapping[str, Json] = {"isolation": "preferred", "approval_binds": "change"}
 """Keys that an older Sluice did not know, each with its default: left out where they say that, so that no policy is another one
 because Sluice is."""
 _LONGEST = 60
@@ -158,7 +158,7 @@ def _cut(text: str) -> str:
     return whole if len(whole) <= _LONGEST else f"{whole[: _LONGEST - 1]}…"
 
 
-_STRICT = {"self_approval": "deny", "direct": "deny", "partial": "deny"}
+_STRICT = {"approval_binds": "data", "self_approval": "deny", "direct": "deny", "partial": "deny"}
 _ON = ("off", "warn", "block")
 _ISOLATION = ("off", "preferred", "required")
 _LESS = ("approvals", "refresh_approvals", "keep.generations")

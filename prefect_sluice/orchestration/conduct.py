@@ -33,7 +33,7 @@ from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.orchestration.this_run import this_run
 from prefect_sluice.orchestration.wait_log import logged_waits
 from prefect_sluice.orchestration.wake_runs import wake_quietly
-from prefect_sluice.pipeline import begin
+from prefect_sluice.pipeline import begin, plan_again
 from prefect_sluice.promotions.request import AnyRequest, Request
 from prefect_sluice.promotions.work import Stage, Status, Work, walk
 from prefect_sluice.stages.after_rollback import followed_up
@@ -106,6 +106,7 @@ def at_work(workspace: Workspace, request: Request, stages: Stages, wait: timede
             work = _walked(workspace, request, stages, wait)
         else:
             work = _answered(workspace, run, request, stages, wait)
+        plan_again(work, wait=_PATIENCE)
         if work.generation is not None:
             wake_quietly(workspace.anew())  # the others that wait here were planned on what serves no longer
         show_status(workspace.anew())

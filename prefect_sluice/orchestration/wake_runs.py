@@ -25,6 +25,7 @@ from prefect_sluice.promotions.hold_lease import holding
 from prefect_sluice.promotions.request import request_for
 from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.stages.approve import take_carried
+from prefect_sluice.stages.plan_again import overtaken
 from prefect_sluice.stages.resume import ended, forget, is_decided, no_answer, recorded_work
 from prefect_sluice.workspace.policy_in_force import needed
 from prefect_sluice.workspace.workspace import Workspace
@@ -164,22 +165,27 @@ def _moved(
     client: SyncPrefectClient, workspace: Workspace, question: ApprovalQuestion, promotion: Promotion
 ) -> list[str]:
     run = UUID(question.run)
+    if promotion in overtaken(workspace, promotion.environment):
+        return []  # the refresh that moved the environment on plans it again, or the next one does
     if promotion.state in ENDED:
         request = request_for(promotion.cause, workspace.root, promotion.environment)
         end = concluded(ended(recorded_work(workspace, request, promotion), promotion))
         client.set_flow_run_state(run, State(type=end.type, name=end.name, message=end.message), force=True)
         forget(workspace, question.run)
         return [f"the run that waited for promotion {promotion.id} ends: {end.name}, {end.message}"]
-    if not is_decided(workspace, promotion):
+    decided = is_decided(workspace, promotion)
+    if not decided and question.binding == promotion.binding:
         return []
     approval = ruling(workspace, promotion).by
     no_answer(workspace, question)  # what stands in the form from here on is for those who look at the run
     filled = {
         "decision": approval.decision.value if approval else Decision.APPROVE.value,
         "name": approval.by if approval else "sluice",
-        "comment": "said another way, and recorded there",
+        "comment": "said another way, and recorded there" if decided else "no answer: it is asked anew",
     }
     # Not by setting a state: another one may be first, and a run that is at work must not be started again.
     with suppress(NotPausedError):
         resume_flow_run(run, run_input=filled)
+    if not decided:
+        return [f"promotion {promotion.id} was planned again: its run asks anew"]
     return [f"promotion {promotion.id} was decided: its run goes on"]

@@ -14,7 +14,7 @@ from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import ENDED, Lease, Promotion, State
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.remedies import by_gate, helps
-from prefect_sluice.promotions.candidate_files import tidy
+from prefect_sluice.promotions.candidate_files import same_request, tidy
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.policy_in_force import governed, rules_of, uncommitted
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 OPEN = tuple(state for state in State if state not in ENDED)
 """States of a promotion that may still go on."""
+
+WAITING = frozenset({State.STAGED, State.APPROVED})
+"""States of a promotion that is staged and not published: it waits for a yes, or for whoever publishes it."""
 
 SERVED = frozenset({State.DEPLOYED, State.STABLE})
 """States of a promotion whose generation was written: only Monitor has anything left to do."""
@@ -154,16 +157,58 @@ def outdated(
     what it was made against, and nobody deploys it.
     """
     environment, number = generation.environment, generation.number
-    found = [
-        replace(item, state=State.SUPERSEDED, updated_at=now, message=_overtaken(item, generation))
-        for item in transaction.promotions(environment=environment, states=OPEN, but=Cause.CHECK)
-        if item.id != generation.promotion and (item.base < number or item.state is State.DEPLOYED)
+    open_ones = transaction.promotions(environment=environment, states=OPEN, but=Cause.CHECK)
+    overtaken = [
+        old
+        for old in open_ones
+        if old.id != generation.promotion and (old.base < number or old.state is State.DEPLOYED)
     ]
-    for old in found:
+    messages = [_overtaken(old, generation) for old in overtaken]
+    return _superseded(transaction, overtaken, messages, by=generation.promotion, actor=actor, now=now)
+
+
+def earlier_attempts(workspace: Workspace, promotion: Promotion) -> tuple[Promotion, ...]:
+    """Return the promotions that wait for a yes to the same request as this one, planned at another time: once this one is
+    staged, they are of no more use."""
+    wanted = same_request(workspace, promotion.release)
+    return tuple(
+        old
+        for old in open_promotions(workspace, promotion.environment)
+        if old.id != promotion.id
+        and old.state in WAITING
+        and old.cause.renews == promotion.cause.renews
+        and same_request(workspace, old.release) == wanted
+    )
+
+
+def replaced(
+    transaction: Transaction, earlier: Sequence[Promotion], by: Promotion, *, actor: str, now: datetime
+) -> tuple[Promotion, ...]:
+    """Supersede earlier attempts at what `by` is staged for. Returns them."""
+    messages = [f"planned again as promotion {by.id}"] * len(earlier)
+    return _superseded(transaction, earlier, messages, by=by.id, actor=actor, now=now)
+
+
+def _superseded(
+    transaction: Transaction,
+    promotions: Sequence[Promotion],
+    messages: Sequence[str],
+    *,
+    by: str,
+    actor: str,
+    now: datetime,
+) -> tuple[Promotion, ...]:
+    ended = tuple(
+        replace(old, state=State.SUPERSEDED, updated_at=now, message=message)
+        for old, message in zip(promotions, messages, strict=True)
+    )
+    for old in ended:
         transaction.put_promotion(old)
-        facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": generation.promotion}
-        transaction.append("promotion.superseded", environment=environment, actor=actor, facts=facts, at=now)
-    return tuple(found)
+        facts: dict[str, Json] = {"promotion": old.id, "release": old.release, "by": by}
+        transaction.append(
+            "promotion.superseded", environment=old.environment, actor=actor, facts=facts, at=now
+        )
+    return ended
 
 
 def _overtaken(old: Promotion, by: Generation) -> str:
@@ -172,6 +217,8 @@ def _overtaken(old: Promotion, by: Generation) -> str:
             f"it served as generation {old.generation}, and its process died before Monitor closed it;"
             f" generation {by.number} took its place"
         )
+    if by.cause.renews and old.state in WAITING and old.cause.takes_new_code:
+        return f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}): it is planned again"
     return (
         f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}), so its plan"
         " and any approval of it are void; run it again: it plans anew"

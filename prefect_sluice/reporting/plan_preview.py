@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from prefect_sluice.approvals.ended_by_publish import EndedByPublish, ended_by_publish
 from prefect_sluice.config.policy import Governance
 from prefect_sluice.dbt import implementation
 from prefect_sluice.domain.counting import did_you_mean
@@ -25,7 +26,7 @@ from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.lookups import displaced
 from prefect_sluice.promotions.publish_forecast import forecast
-from prefect_sluice.promotions.records import OutOfOrder
+from prefect_sluice.promotions.records import OutOfOrder, open_promotions
 from prefect_sluice.promotions.request import PromoteRequest, Request
 from prefect_sluice.promotions.take_release import chosen
 from prefect_sluice.promotions.work import Work
@@ -47,8 +48,8 @@ class PlanPreview:
     consumers it reaches, what it changes for the dashboard whose promotion it is (None: it is no such promotion), which policy
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
     cost, which edits of published rows its commits declare, what code of the change is held to while it runs (None: nobody
-    asked for isolation), which commits come and go, and what the last check of its commit came to there (None: it was not
-    checked)."""
+    asked for isolation), which commits come and go, what the last check of its commit came to there (None: it was not
+    checked), and which promotions that wait its publish would end."""
 
     plan: Plan
     release: Release
@@ -63,6 +64,7 @@ class PlanPreview:
     protection: Protection | None = None
     commits: CommitRange | None = None
     checked: CheckResult | None = None
+    ends: tuple[EndedByPublish, ...] = ()
 
 
 def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
@@ -101,7 +103,18 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
         loaded.dbt.protection,
         commit_range(workspace, made, release),
         None if release.composed else workspace.store.check(environment.name, release.change.commit),
+        () if made.changes_nothing else _ends(workspace, made),
     )
+
+
+def _ends(workspace: Workspace, plan: Plan) -> tuple[EndedByPublish, ...]:
+    own = {
+        promotion.id
+        for promotion in open_promotions(workspace, plan.environment)
+        if promotion.plan == plan.digest
+    }
+    waiting = ended_by_publish(workspace, plan.environment)
+    return tuple(other for other in waiting if other.promotion not in own)
 
 
 def _story(

@@ -33,6 +33,7 @@ class FaultPoint(StrEnum):
     STAGE_SHARED = "stage.shared"
     STAGE_RECORDED = "stage.recorded"
     APPROVE_RECORDED = "approve.recorded"
+    APPROVE_KEPT = "approve.kept"
     APPROVE_USED = "approve.used"
     DEPLOY_INTENT = "deploy.intent"
     DEPLOY_ADOPTED = "deploy.adopted"

@@ -6,14 +6,26 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_sluice.approvals.approval_policy import ApprovalRuling
 from prefect_sluice.approvals.carried import carried
-from prefect_sluice.approvals.decide import is_overdue, objection, recorded_answers, ruling, waited
+from prefect_sluice.approvals.decide import (
+    is_overdue,
+    objection,
+    recorded_answers,
+    ruling,
+    waited,
+    why_lost,
+)
+from prefect_sluice.approvals.ended_by_publish import ended_by_publish
+from prefect_sluice.approvals.keep_yes import EarlierYes, earlier_yes, keep
 from prefect_sluice.approvals.why_again import planned_again
-from prefect_sluice.audit.attestation import APPROVAL_GIVEN, is_attested
+from prefect_sluice.audit.attestation import APPROVAL_GIVEN, given_as, is_attested
+from prefect_sluice.audit.ledger_check import VerifiedEntries, longer
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import AnswerChannel, Approval, Decision, Promotion, State
+from prefect_sluice.promotions.candidate_files import same_request
 from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
@@ -49,9 +61,14 @@ def approve(work: Work) -> Work:
         )
     for line in take_carried(workspace, promotion):
         tell(line)
-    said = ruling(workspace, promotion)
+    said, earlier = ruling(workspace, promotion), None
     if said.by is None:
-        why = said.ignored[-1] if said.ignored else planned_again(workspace, promotion)
+        earlier = earlier_yes(workspace, promotion)
+        said = _keep_earlier(workspace, promotion, earlier) or said
+    if said.by is None:
+        for other in ended_by_publish(workspace, promotion.environment, promotion.id):
+            tell(f"publishing this one ends {other}")
+        why = said.ignored[-1] if said.ignored else planned_again(workspace, promotion, earlier)
         why = f" ({why})" if why else ""
         return work.ends(
             Status.WAITING,
@@ -61,18 +78,40 @@ def approve(work: Work) -> Work:
     return _decided(workspace, work, promotion, said.by)
 
 
-def is_approved(
-    workspace: Workspace, promotion: Promotion, entries: Sequence[LedgerEntry] | None = None
-) -> bool:
+def _keep_earlier(
+    workspace: Workspace, promotion: Promotion, earlier: EarlierYes | None
+) -> ApprovalRuling | None:
+    """Have an earlier yes count for the promotion if it is one to it; return what decides then, None where it does not."""
+    if earlier is None or earlier.differs:
+        return None
+    kept = keep(workspace, promotion, earlier)
+    reach(FaultPoint.APPROVE_KEPT)
+    tell(f"the yes of {kept.who} to promotion {earlier.attempt.id} is kept: nothing is new or worse since")
+    return ruling(workspace, promotion)
+
+
+def is_approved(workspace: Workspace, promotion: Promotion, proof: VerifiedEntries | None = None) -> bool:
     """Say whether somebody's yes was used for exactly this promotion: Deploy asks again, whatever the state says.
 
-    One that the ledger's `entries` (by default all that are of a yes or no here) do not have does not count.
+    One that the ledger does not have does not count: with a `proof`, that part of it, which was verified, and for a yes that
+    was kept what goes back to when it was given. Raises LedgerBroken.
     """
     used = _used(workspace, promotion)
     if not used:
         return False
-    said = recorded_answers(workspace, promotion) if entries is None else entries
-    return any(is_attested(item, said) for item in used)
+    recorded = recorded_answers(workspace, promotion)
+    for approval in used:
+        entries = recorded if proof is None else _proven(workspace, approval, recorded, proof)
+        if is_attested(approval, entries) and not why_lost(workspace, promotion, approval, entries):
+            return True
+    return False
+
+
+def _proven(
+    workspace: Workspace, approval: Approval, recorded: Sequence[LedgerEntry], proof: VerifiedEntries
+) -> Sequence[LedgerEntry]:
+    given = given_as(approval, recorded)
+    return proof.entries if given is None else longer(workspace, proof, given.number).entries
 
 
 def _used(workspace: Workspace, promotion: Promotion) -> list[Approval]:
@@ -187,13 +226,25 @@ def _same(recorded: Sequence[Approval], asked: Approval, *, by_id: bool) -> Appr
     return last if same else None
 
 
+def _attempt_that_waits(workspace: Workspace, promotion: Promotion) -> Promotion | None:
+    """Return the later attempt at the request of a promotion that was superseded, if that waits."""
+    if promotion.state is not State.SUPERSEDED or promotion.cause.renews:
+        return None
+    waiting = workspace.store.promotions(environment=promotion.environment, states=(State.STAGED,))
+    wanted = same_request(workspace, promotion.release)
+    return next((later for later in waiting if same_request(workspace, later.release) == wanted), None)
+
+
 def _refuse_what_does_not_wait(workspace: Workspace, promotion: Promotion) -> None:
     if promotion.state not in _OPEN:
         told = promotion.state in {State.SUPERSEDED, State.EXPIRED} and promotion.message
         why = f" ({promotion.message})" if told else ""
+        again = _attempt_that_waits(workspace, promotion)
         raise Refused(
             f"promotion {promotion.id} is {promotion.state.value}, it waits for no approval{why}",
-            step=NextStep.of("see what does: ", Command.of("status")),
+            step=NextStep.of("answer the attempt that does: ", Command.of("approve", again.id))
+            if again is not None
+            else NextStep.of("see what does: ", Command.of("status")),
         )
     if is_overdue(workspace, promotion):
         raise Refused(

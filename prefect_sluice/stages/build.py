@@ -294,15 +294,15 @@ def _facts(found: Governance, commits: CommitRange | None) -> dict[str, Json]:
 def _promotion(
     workspace: Workspace, plan: Plan, found: Governance, request: Request, facts: dict[str, Json]
 ) -> Promotion:
-    """Return the open promotion for exactly this plan and policy, or start one and end those it takes the place of."""
+    """Return the open promotion for exactly this plan and policy, or start one. What waits for its yes goes on waiting until
+    something is published; what was never staged ends, and this one takes what it had finished."""
     fresh, again = _fresh(workspace, plan, found, request), None
     for old in open_promotions(workspace, plan.environment):
         if old.state is State.DEPLOYED:
             continue
         if old.plan == plan.digest and old.policy in {"", fresh.policy} and again is None:
             again = old
-        elif not plan.cause.renews or old.cause.renews:
-            # A refresh leaves a release that waits for its approval alone, until it publishes: it may well not.
+        elif old.state is State.STARTED and (old.cause.renews or not plan.cause.renews):
             advance(
                 workspace,
                 old,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_sluice.approvals.ended_by_publish import ended_by_publish
 from prefect_sluice.audit.attestation import contradiction
 from prefect_sluice.audit.ledger_check import VerifiedEntries, proven
 from prefect_sluice.domain import adoption, old_names
@@ -75,7 +76,7 @@ def _publication(
             f"promotion {promotion.id} is not what the ledger says: {why}",
             "somebody wrote into the state store; see what else is wrong: sluice doctor",
         )
-    if needed(workspace, promotion) and not is_approved(workspace, promotion, proof.entries):
+    if needed(workspace, promotion) and not is_approved(workspace, promotion, proof):
         raise Refused(
             f"promotion {promotion.id} has no approval that counts for it as it is now",
             step=NextStep.of("ask for a yes to it as it is now: ", Command.of("approve", promotion.id)),
@@ -141,6 +142,7 @@ def record_written(
         **({"policy_digest": promotion.policy} if promotion.policy else {}),
         **({"publish": how[0].facts()} if how else {}),
     }
+    beside = ended_by_publish(workspace, promotion.environment, promotion.id)
     with fenced(workspace, promotion.environment) as transaction:
         recorded = transaction.promotion(promotion.id)
         if recorded is not None and recorded.state in {State.DEPLOYED, *ENDED}:
@@ -152,6 +154,10 @@ def record_written(
         if generation.cause.goes_back:
             place_hold(transaction, done, now)
         void = outdated(transaction, generation, actor=actor, now=now)
+    ids = {old.id for old in void}
+    for waited in beside:
+        if waited.promotion in ids:
+            tell(f"generation {generation.number} ends {waited}")
     for old in void:
         tidy(workspace, old)
     return done

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING
 
 from prefect_sluice import gates
 from prefect_sluice.domain.data_test import DataTest
-from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.promotion import Candidate, Promotion, State
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.make_plan import make_plan
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions import verify_reused
-from prefect_sluice.promotions.candidate_files import candidate_is_whole, share
+from prefect_sluice.promotions.candidate_files import candidate_is_whole, share, tidy
+from prefect_sluice.promotions.evidence import evidence_document
 from prefect_sluice.promotions.load_project import load
 from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
     advance,
+    earlier_attempts,
     keep_reports,
     opened,
     promotion_of,
     recorded,
     refuse,
+    replaced,
 )
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
@@ -148,11 +150,14 @@ def _record(
         process.now(),
     )
 
+    earlier = earlier_attempts(workspace, promotion) if promotion.cause.publishes else ()
+
     def also(transaction: Transaction) -> None:
         transaction.put_candidate(candidate)
         transaction.put_relations(made.relations)
+        replaced(transaction, earlier, promotion, actor=work.request.actor, now=process.now())
 
-    return advance(
+    staged = advance(
         workspace,
         promotion,
         State.STAGED if promotion.cause.publishes else State.CHECKED,
@@ -161,19 +166,6 @@ def _record(
         facts={"built": len(made.relations)},
         also=also,
     )
-
-
-def evidence_document(contents: str, reports: tuple[GateReport, ...]) -> Json:
-    """Return what an approval says yes to: the candidate's contents, and what every gate found on it (times left out)."""
-    return {"contents": contents, "findings": [digest(_finding(report)) for report in reports]}
-
-
-def _finding(report: GateReport) -> Json:
-    return {
-        "gate": report.gate,
-        "not_applicable": report.not_applicable,
-        "findings": [
-            [item.check, item.verdict.name, item.subject, item.location, str(item.observed), str(item.limit)]
-            for item in report.findings
-        ],
-    }
+    for old in earlier:
+        tidy(workspace, replace(old, state=State.SUPERSEDED))
+    return staged

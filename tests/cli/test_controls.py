@@ -264,10 +264,10 @@ def test_a_hold_placed_while_it_is_built_stops_it_before_the_flip(
     assert environment(run, released, "prod")["generation"]["number"] == 1
 
 
-def test_a_refresh_voids_what_waits_for_an_approval_only_when_it_publishes(
+def test_a_refresh_plans_what_waits_again_only_when_it_publishes(
     run: Run, sourced: Path, commit: Callable[..., None]
 ) -> None:
-    """One that finds nothing new leaves it waiting; one that moves the environment on says what became of it."""
+    """One that finds nothing new leaves it waiting; one that moves the environment on plans it again, and the yes is kept."""
     settings = sourced / "sluice.yml"
     settings.write_text(
         settings.read_text().replace("dev: {target: dev}", "dev: {target: dev, approvals: 1}")
@@ -282,16 +282,16 @@ def test_a_refresh_voids_what_waits_for_an_approval_only_when_it_publishes(
     load(sourced, 7)
     assert run("refresh", "-C", sourced).code == 0
     assert served(sourced) == (7, "Bo")
-    assert environment(run, sourced)["open"] == []
-    late = run("approve", first["id"], "-C", sourced)
-    assert late.code == 1
-    told = r"is superseded, .* \(dev moved on from generation 3 to 4 \(a refresh\), so its plan and any approval of it"
-    assert re.search(told, late.err)
-    assert "moved on from generation 3 to 4" in run("history", "-C", sourced).out
-    assert run("release", "-C", sourced).code == 3
     (second,) = environment(run, sourced)["open"]
     assert second["id"] != first["id"]
     assert second["base"] == 4
+    late = run("approve", first["id"], "-C", sourced)
+    assert late.code == 1
+    told = r"is superseded, .* \(dev moved on from generation 3 to 4 \(a refresh\): it is planned again\)"
+    assert re.search(told, late.err)
+    assert f"sluice approve {second['id']}" in late.err
+    assert "moved on from generation 3 to 4" in run("history", "-C", sourced).out
+    assert run("release", "-C", sourced).code == 0, "the yes to the attempt before is kept"
 
 
 @contextmanager

@@ -36,7 +36,9 @@ COLLECT = {
 """Points of `sluice collect`, which `test_collect` kills: nothing is promoted there."""
 SHARING = {FaultPoint.STAGE_SHARING, FaultPoint.STAGE_SHARED}
 """Points of a candidate that goes to a shared store: `test_shared` tries them."""
-ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING
+KEPT = {FaultPoint.APPROVE_KEPT}
+"""Point of a yes that outlives a refresh: `tests/approvals/test_kept_yes.py` tries it."""
+ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING | KEPT
 NOT_IN_REFRESH = (
     {FaultPoint.BUILD_PACKED, FaultPoint.TEST_JUDGED, FaultPoint.APPROVE_RECORDED, FaultPoint.APPROVE_USED}
     | ROLLBACK

@@ -265,7 +265,7 @@ def test_what_waits_too_long_expires(waiting: Deployed, project: Path) -> None:
 
 
 def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) -> None:
-    """A newer commit is released another way: the run that waits ends, and says what took its place."""
+    """A newer commit is published another way: the run that waits ends, and says what took its place."""
     commit(project, 20)
     overtaking = pipeline.run(ReleaseRequest(project, "prod", actor="Ada")).promotion
     assert overtaking is not None
@@ -273,7 +273,7 @@ def test_what_is_overtaken_ends_as_superseded(waiting: Deployed, project: Path) 
     pipeline.run(ReleaseRequest(project, "prod", actor="Ada"))
     wake(Workspace.at(project))
     assert (waiting.state.type.value, waiting.name) == ("CANCELLED", "Superseded")
-    assert "took its place" in str(waiting.state.message)
+    assert "prod moved on from generation 0 to 1 (a release)" in str(waiting.state.message)
     assert amount(project) == 20
 
 

@@ -33,7 +33,7 @@ from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, HeldBy, Noted
-from prefect_sluice.stages.stage import evidence_document
+from prefect_sluice.promotions.evidence import evidence_document
 from prefect_sluice.state.records import AlertRecord, CheckResult
 from prefect_sluice.state.store import StateStore
 

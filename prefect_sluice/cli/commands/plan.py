@@ -110,6 +110,7 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
         "consumers": [consumer.document() for consumer in preview.reached],
         "edited": [asdict(edit) for edit in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),
+        "ends": [asdict(waiting) for waiting in preview.ends],
         **({"checked": check_document(preview.checked)} if preview.checked else {}),
         **({"isolation": preview.protection.tier} if preview.protection else {}),
     }
@@ -122,6 +123,7 @@ def show_planned(
     the plan changes."""
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.reporting.plan_preview import planned
+    from prefect_sluice.reporting.styled_text import faint, line
     from prefect_sluice.reporting.terminal.check_results import checked_line
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.explain import why_lines
@@ -138,6 +140,7 @@ def show_planned(
         _show_preview(preview, console)
     if preview.checked is not None:
         console.show([checked_line(preview.checked, process.now())])
+    console.show([line(faint("ends when it is published: "), str(waiting)) for waiting in preview.ends])
     why = {"why": [reason.document() for reason in preview.reasons]} if named else {}
     console.answer({**_document(preview), **why})
     return exit_code(preview) if tells else 0

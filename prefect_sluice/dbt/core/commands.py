@@ -22,6 +22,7 @@ from prefect_sluice.dbt.core.cancellation import end_threads, let_go, stoppable
 from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.core.flag_sources import named_at_once
 from prefect_sluice.dbt.core.hooks import copied_to
+from prefect_sluice.dbt.core.schema_files import known_by_the_last_read
 from prefect_sluice.dbt.core.seeds import take_from
 from prefect_sluice.dbt.core.selection import marked
 from prefect_sluice.dbt.core.side_catalogue import as_in_the_warehouse
@@ -70,7 +71,8 @@ class Commands:
 
     def parse(self) -> Manifest:
         """Return the manifest. Raises DbtFailed when the project does not parse."""
-        manifest = cast("Manifest", self._invoke("parse").result)
+        with known_by_the_last_read():
+            manifest = cast("Manifest", self._invoke("parse").result)
         take_from(manifest, self.session.project)
         return manifest
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+from prefect_sluice.dbt.core.replaced_attributes import replaced
 from prefect_sluice.warehouse.duckdb.side_catalogue import corrected, dropping_a_view, lists
 
 
@@ -18,26 +19,11 @@ def as_in_the_warehouse() -> Generator[None]:
     opening = _with_lists(vars(Environment)["initialize_db"].__func__)
     asking = _corrected(vars(DuckDBCursorWrapper)["execute"])
     with (
-        _replaced(Environment, initialize_db=classmethod(opening)),
+        replaced(Environment, initialize_db=classmethod(opening)),
         # Python models are given the same wrapper, and ask by these.
-        _replaced(DuckDBCursorWrapper, execute=asking, sql=_relation, query=_relation),
+        replaced(DuckDBCursorWrapper, execute=asking, sql=_relation, query=_relation),
     ):
         yield
-
-
-@contextmanager
-def _replaced(owner: Any, **attributes: Any) -> Generator[None]:
-    before: dict[str, Any] = {name: vars(owner)[name] for name in attributes if name in vars(owner)}
-    for name, value in attributes.items():
-        setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        for name in attributes:
-            if name in before:
-                setattr(owner, name, before[name])
-            else:
-                delattr(owner, name)
 
 
 def _with_lists(opens: Callable[..., Any]) -> Callable[..., Any]:

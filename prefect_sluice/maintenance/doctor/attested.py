@@ -46,7 +46,7 @@ def _heads(
 
 
 def _approvals(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
-    given = [entry for entry in entries if entry.event == attestation.APPROVAL_GIVEN]
+    given = [entry for entry in entries if entry.event in attestation.APPROVALS]
     for approval in store.approvals():
         promotion = store.promotion(approval.promotion)
         environment = promotion.environment if promotion else ""

@@ -87,7 +87,7 @@ def make(
     live = plan.base_of(warehouse.generation(environment.name))
     looked = verify_reused.verify_reused(workspace, environment, plan, loaded.project.nodes, edits)
     laid = _lay(warehouse, loaded, live, plan)
-    taken = _take(workspace, environment, warehouse, loaded, plan)
+    taken = _take(workspace, environment, warehouse, loaded, plan, promotion)
     reach(FaultPoint.STAGE_PREPARED)
     tests = _tests(workspace, loaded, plan)
     usual = usual_seconds(plan, past(workspace.store, plan))
@@ -137,11 +137,16 @@ def _lay(warehouse: Warehouse, loaded: LoadedProject, live: Generation, plan: Pl
 
 
 def _take(
-    workspace: Workspace, environment: Environment, warehouse: Warehouse, loaded: LoadedProject, plan: Plan
+    workspace: Workspace,
+    environment: Environment,
+    warehouse: Warehouse,
+    loaded: LoadedProject,
+    plan: Plan,
+    promotion: Promotion,
 ) -> tuple[NodeResult, ...]:
-    """Take what a superseded attempt or a check has built already; the gates look at it all the same."""
+    """Take what another attempt or a check has built already; the gates look at it all the same."""
     nodes, facts = loaded.project.nodes, loaded.dbt.facts
-    found = dict(reuse_finished.find(workspace, environment, plan, never=facts.hooked))
+    found = dict(reuse_finished.find(workspace, environment, plan, promotion, never=facts.hooked))
     if found and set(found) == set(plan.made) and facts.has_operations:
         found.popitem()  # what runs before and after all nodes runs only with one that is built
     return reuse_finished.take(

@@ -1,4 +1,4 @@
-"""Work that a superseded attempt, or a check, finished: relations taken from its candidate where they would be built just the
+"""Work that another attempt, or a check, finished: relations taken from its candidate where they would be built just the
 same."""
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.planning.candidate import CandidateContents
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.candidate_files import REUSABLE, contents_of, is_here, kept_candidates
+from prefect_sluice.promotions.records import WAITING
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.warehouse.base import IncomingTable, Warehouse
 from prefect_sluice.warehouse.candidate_place import CandidatePlace
@@ -31,11 +32,17 @@ class FinishedRelation:
 
 
 def find(
-    workspace: Workspace, environment: Environment, plan: Plan, *, never: Collection[str] = ()
+    workspace: Workspace,
+    environment: Environment,
+    plan: Plan,
+    promotion: Promotion,
+    *,
+    never: Collection[str] = (),
 ) -> Mapping[str, FinishedRelation]:
     """Return what need not be built, by unique id: the same node, fingerprint and inputs, in a candidate that is whole.
 
-    `never` are nodes that must be built all the same. Views are left out: to build one costs nothing.
+    `never` are nodes that must be built all the same. Views are left out: to build one costs nothing. A check does not look at
+    what waits for a yes: that may be published, and its candidate go, while the check runs.
     """
     wanted = {
         (step.node, step.fingerprint, step.inputs)
@@ -47,8 +54,9 @@ def find(
         return found
     there = kept_candidates(workspace)
     warehouse = workspace.warehouse(environment)
-    for old in workspace.store.promotions(environment=environment.name, states=REUSABLE):
-        if old.id not in there:
+    states = REUSABLE | WAITING if promotion.cause.publishes else REUSABLE
+    for old in workspace.store.promotions(environment=environment.name, states=states):
+        if old.id == promotion.id or old.id not in there:
             continue
         place, contents = _find_candidate(workspace, warehouse, old)
         matching = (

@@ -1,0 +1,83 @@
+"""What waits while a refresh moves its environment on: which promotions are planned and staged again on what serves now."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prefect_sluice.approvals.keep_yes import earlier_yes, keep
+from prefect_sluice.approvals.published_since import number_of, other_than_refreshes, published
+from prefect_sluice.approvals.why_again import planned_again
+from prefect_sluice.domain.generation import Cause
+from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.release import DIRTY
+from prefect_sluice.promotions.candidate_files import same_request
+from prefect_sluice.promotions.request import Request, request_for
+from prefect_sluice.promotions.work import Work
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.stages.resume import pinned
+from prefect_sluice.workspace.policy_in_force import needed, rules_of
+from prefect_sluice.workspace.workspace import Workspace
+
+_LOOK_BACK = 50
+
+
+def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
+    """Return the promotions that were staged when a refresh moved their environment on, oldest first: the newest attempt at each
+    request, where nothing but refreshes was published since, and for as long as it may wait. Changes nothing."""
+    tried = workspace.store.promotions(environment=environment, limit=_LOOK_BACK, but=Cause.CHECK)
+    newest: dict[tuple[str, str], Promotion] = {}
+    for promotion in tried:
+        if promotion.cause.takes_new_code:
+            newest.setdefault(same_request(workspace, promotion.release), promotion)
+    entries = published(workspace, environment)
+    last = number_of(entries[-1]) if entries else 0
+    return tuple(
+        promotion
+        for promotion in reversed(newest.values())
+        if promotion.state is State.SUPERSEDED
+        and promotion.evidence
+        and promotion.base < last
+        and not other_than_refreshes(entries, promotion.base, last)
+        and process.now() < promotion.created_at + rules_of(workspace, promotion).own.waits
+    )
+
+
+def request_again(workspace: Workspace, old: Promotion) -> Request | None:
+    """Return the request for the very release of a promotion, as who asked for it then; None for one of uncommitted files, which
+    may be others by now."""
+    release = workspace.store.release(old.release)
+    if release is None or release.change.commit == DIRTY:
+        return None
+    request = request_for(old.cause, workspace.root, old.environment, actor=old.actor)
+    return pinned(workspace, request, old)
+
+
+def planned_anew(work: Work, old: Promotion) -> str:
+    """Have a yes to the attempt before count for the one that was staged now, if it is one to it, and whoever waits for the
+    former wait for this; return what came of it, in a line. Under the environment's lease. Repeatable."""
+    promotion, workspace = work.promotion, work.workspace
+    if promotion is None or promotion.id == old.id:
+        return f"promotion {old.id} has nothing to wait for any more" + (
+            f": {work.outcome.message}" if work.outcome else ""
+        )
+    _hand_over(workspace, old, promotion)
+    anew = f"promotion {old.id} was planned again, as {promotion.id}"
+    if work.outcome is not None:
+        return f"{anew}: {work.outcome.message}"
+    if not needed(workspace, promotion):
+        return f"{anew}, and needs no approval"
+    earlier = earlier_yes(workspace, promotion)
+    if earlier is not None and not earlier.differs:
+        kept = keep(workspace, promotion, earlier)
+        reach(FaultPoint.APPROVE_KEPT)
+        return f"{anew}; the yes of {kept.who} is kept: nothing is new or worse since"
+    return f"{anew}, and waits for an approval ({planned_again(workspace, promotion, earlier)})"
+
+
+def _hand_over(workspace: Workspace, old: Promotion, new: Promotion) -> None:
+    """Have the runs that wait for the one promotion wait for the other. Their forms show the former: they ask anew."""
+    with workspace.store.transaction() as transaction:
+        for question in transaction.questions():
+            if question.promotion == old.id:
+                transaction.put_question(replace(question, promotion=new.id))

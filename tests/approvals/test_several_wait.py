@@ -1,0 +1,73 @@
+"""Several promotions wait side by side: what is asked for ends none of them, what is published does, and says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from prefect_sluice.domain.promotion import State
+from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.promotions.work import Status, listening
+from prefect_sluice.reporting.plan_preview import planned
+from tests.approvals.conftest import DEARER, WaitingShop, status
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("kept-yes")]
+
+CLICKS = {"models/clicks.sql": "select id, 'web' as origin from {{ source('raw', 'clicks') }}\n"}
+
+
+def test_two_releases_wait_and_the_first_that_is_published_ends_the_other(shop: WaitingShop) -> None:
+    shop.branch("dearer")
+    shop.commit(DEARER, "dearer")
+    dearer = shop.release()
+    shop.branch("clicks")
+    shop.commit(CLICKS, "clicks by origin")
+    lines: list[str] = []
+    with listening(lines.append):
+        clicks = shop.release()
+    assert [status(work) for work in (dearer, clicks)] == [Status.WAITING, Status.WAITING]
+    assert shop.promotion(dearer).state is State.STAGED, "what is asked for ends nothing"
+    assert dearer.promotion is not None
+    own = f"promotion {dearer.promotion.id} (release {dearer.promotion.release[:7]} “dearer”, by Ada)"
+    assert f"publishing this one ends {own}" in lines
+
+    shop.yes(dearer)
+    preview = planned(ReleaseRequest(shop.folder, "prod", ref="clicks"))
+    assert [str(waiting) for waiting in preview.ends] == [f"{own}, with the yes of Grace (unauthenticated)"]
+    shop.yes(clicks)
+    lines.clear()
+    with listening(lines.append):
+        assert status(shop.release()) is Status.DONE
+    assert f"generation 2 ends {own}, with the yes of Grace (unauthenticated)" in lines
+    assert shop.promotion(dearer).state is State.SUPERSEDED
+    assert "prod moved on from generation 1 to 2 (a release)" in shop.promotion(dearer).message
+
+    again = shop.release("dearer")
+    assert status(again) is Status.REFUSED, "it would take “clicks by origin” back, and no yes was to that"
+
+
+def test_a_rollback_that_is_refused_ends_nothing_and_one_that_serves_does(shop: WaitingShop) -> None:
+    shop.commit({"models/totals.sql": "select 1 as n\n"})
+    shop.yes(shop.release())
+    assert status(shop.release()) is Status.DONE
+    shop.commit(DEARER, "dearer")
+    waiting = shop.release()
+    shop.yes(waiting)
+    shop.back()
+    assert shop.promotion(waiting).state is State.SUPERSEDED
+    assert "(a rollback)" in shop.promotion(waiting).message
+
+
+def test_the_same_release_planned_again_takes_the_place_of_its_own_attempt_alone(shop: WaitingShop) -> None:
+    shop.branch("dearer")
+    shop.commit(DEARER, "dearer")
+    dearer = shop.release()
+    shop.branch("clicks")
+    shop.commit(CLICKS, "clicks by origin")
+    clicks = shop.release()
+    shop.load("insert into raw.orders values (100, 1000)")
+    again = shop.release("dearer")
+    assert again.promotion is not None
+    assert dearer.promotion is not None
+    assert again.promotion.id != dearer.promotion.id
+    assert shop.promotion(dearer).message == f"planned again as promotion {again.promotion.id}"
+    assert shop.promotion(clicks).state is State.STAGED
