@@ -152,6 +152,6 @@ def void(promotion: Promotion, approval: Approval, now: datetime) -> str:
     return "it was used" if approval.used_at is not None else ""
 
 
-def overdue(promotion: Promotion, waits: timedelta, now: datetime) -> bool:
-    """Say whether a promotion has waited for longer than that since it was staged."""
-    return promotion.state is State.STAGED and promotion.updated_at + waits <= now
+def overdue(promotion: Promotion, since: datetime, waits: timedelta, now: datetime) -> bool:
+    """Say whether a promotion that is staged has waited for longer than `waits` since then."""
+    return promotion.state is State.STAGED and since + waits <= now

@@ -13,6 +13,7 @@ from prefect_sluice.approvals.approval_policy import (
     aliases,
     co_authors,
 )
+from prefect_sluice.approvals.attempts import waits_since
 from prefect_sluice.approvals.compare_attempts import compare_attempts
 from prefect_sluice.audit.attestation import APPROVALS, is_attested, kept_as
 from prefect_sluice.domain.errors import BadInput
@@ -136,7 +137,8 @@ def why_lost(
 def is_overdue(workspace: Workspace, promotion: Promotion) -> bool:
     """Say whether a promotion has waited for longer than its environment says, and nobody has decided."""
     waits = rules_of(workspace, promotion).own.waits
-    if not approving.overdue(promotion, waits, process.now()):
+    since = waits_since(workspace, promotion, waits)
+    if not approving.overdue(promotion, since, waits, process.now()):
         return False
     return ruling(workspace, promotion).by is None
 

@@ -6,19 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from prefect_sluice.approvals import approval_policy
+from prefect_sluice.approvals.attempts import earlier_attempts
 from prefect_sluice.approvals.compare_attempts import compare_attempts
 from prefect_sluice.approvals.decide import policy_of, recorded_answers
 from prefect_sluice.audit.attestation import APPROVAL_KEPT, is_attested, kept_as
 from prefect_sluice.domain.digests import Json, digest
-from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.promotion import Approval, Decision, Promotion, State
-from prefect_sluice.promotions.candidate_files import same_request
+from prefect_sluice.domain.promotion import Approval, Decision, Promotion
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
-
-_LOOK_BACK = 20
-_EARLIER = frozenset({State.SUPERSEDED, State.REFUSED})
-"""How an attempt may have ended that is followed by another one at the same change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +33,6 @@ def earlier_yes(workspace: Workspace, promotion: Promotion) -> EarlierYes | None
         if given is not None:
             return EarlierYes(given, old, compare_attempts(workspace, old, promotion))
     return None
-
-
-def earlier_attempts(workspace: Workspace, promotion: Promotion) -> tuple[Promotion, ...]:
-    """Return the attempts at the request of a promotion before it, newest first, that were superseded or that a gate refused:
-    up to the first that ended otherwise, such as by somebody's no."""
-    wanted = same_request(workspace, promotion.release)
-    tried = workspace.store.promotions(environment=promotion.environment, limit=_LOOK_BACK, but=Cause.CHECK)
-    earlier: list[Promotion] = []
-    for old in tried:
-        if old.id == promotion.id or same_request(workspace, old.release) != wanted or old.cause.renews:
-            continue
-        if old.state not in _EARLIER:
-            break
-        earlier.append(old)
-    return tuple(earlier)
 
 
 def _standing(workspace: Workspace, old: Promotion) -> Approval | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from prefect_sluice.approvals.keep_yes import EarlierYes, earlier_attempts
+from prefect_sluice.approvals.attempts import earlier_attempts
+from prefect_sluice.approvals.keep_yes import EarlierYes
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.workspace.workspace import Workspace
 

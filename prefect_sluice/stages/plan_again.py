@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from prefect_sluice.approvals.attempts import waits_since
 from prefect_sluice.approvals.keep_yes import earlier_yes, keep
 from prefect_sluice.approvals.published_since import number_of, other_than_refreshes, published
 from prefect_sluice.approvals.why_again import planned_again
@@ -39,8 +40,14 @@ def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
         and promotion.evidence
         and promotion.base < last
         and not other_than_refreshes(entries, promotion.base, last)
-        and process.now() < promotion.created_at + rules_of(workspace, promotion).own.waits
+        and _may_wait(workspace, promotion)
     )
+
+
+def _may_wait(workspace: Workspace, promotion: Promotion) -> bool:
+    waits = rules_of(workspace, promotion).own.waits
+    first = replace(promotion, updated_at=promotion.created_at)  # it ended since, and not by waiting
+    return process.now() < waits_since(workspace, first, waits) + waits
 
 
 def request_again(workspace: Workspace, old: Promotion) -> Request | None:

@@ -151,6 +151,22 @@ def test_it_does_not_outlive_its_time_or_the_policy(
     assert "the policy that judges it is another one" in message(shop.release())
 
 
+def test_nights_do_not_keep_it_waiting_for_ever(shop: WaitingShop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned again each night, it waits since it was staged first: for seven days."""
+    shop.commit(DEARER, "dearer")
+    shop.release()
+    begun = process.now()
+    for day, many in ((4, 1), (6, 1), (8, 0)):
+        now = begun + timedelta(days=day)
+        monkeypatch.setattr(process, "now", lambda now=now: now)
+        assert status(shop.night(f"insert into raw.clicks values ({day})")) is Status.DONE
+        assert len(shop.waiting()) == many
+    last = Workspace.at(shop.folder).store.promotions(environment="prod", states=(State.EXPIRED,))
+    assert [promotion.base for promotion in last] == [3]
+    assert "nobody decided within 7d" in last[0].message
+    assert status(shop.release()) is Status.WAITING, "asked for anew, it waits anew"
+
+
 def test_a_block_in_between_ends_it(shop: WaitingShop) -> None:
     waiting = approved(shop)
     assert waiting.promotion is not None

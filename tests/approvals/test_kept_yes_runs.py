@@ -8,12 +8,14 @@ import pytest
 
 from prefect_sluice import pipeline
 from prefect_sluice.domain.promotion import State
+from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.orchestration.conduct import plan_again
 from prefect_sluice.orchestration.wake_runs import wake
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, WaitingShop
 from tests.flows.deployed import Deployed
+from tests.flows.scheduled import Deployed as Nightly
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("prefect")]
 
@@ -60,11 +62,15 @@ def test_the_form_is_asked_anew_after_the_night(
 
 
 def test_with_a_kept_yes_the_run_goes_on_by_itself(waiting: Deployed, shop: WaitingShop) -> None:
+    """The night is a run of Prefect, too: it plans again what waits, and starts the run that waits for it."""
     (before,) = shop.waiting()
     shop.yes(before)
-    shop.night(NEW_ORDER)
+    shop.load(NEW_ORDER)
+    nightly = Nightly.of(refresh, shop.folder)
+    assert nightly.execute(nightly.asked()).name == "Released"
     (after,) = shop.waiting()
-    assert wake(Workspace.at(shop.folder)) == (f"promotion {after.id} was decided: its run goes on",)
+    assert after.id != before.id
+    assert waiting.state.is_scheduled()
     assert waiting.start().name == "Released"
     assert shop.read("select count(*), min(amount) from orders") == [(101, 1)]
 

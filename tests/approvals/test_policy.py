@@ -181,9 +181,9 @@ def test_co_authors_are_authors() -> None:
 
 
 def test_what_is_staged_is_overdue_in_the_end() -> None:
-    assert overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7))
-    assert not overdue(PROMOTION, timedelta(days=7), NOW + timedelta(days=7, seconds=-1))
-    assert not overdue(replace(PROMOTION, state=State.APPROVED), timedelta(0), NOW)
+    assert overdue(PROMOTION, NOW, timedelta(days=7), NOW + timedelta(days=7))
+    assert not overdue(PROMOTION, NOW, timedelta(days=7), NOW + timedelta(days=7, seconds=-1))
+    assert not overdue(replace(PROMOTION, state=State.APPROVED), NOW, timedelta(0), NOW)
 
 
 MAILMAP = """
