@@ -28,6 +28,9 @@ def planned_again(workspace: Workspace, promotion: Promotion, yes: EarlierYes | 
 
 
 def _moved(promotion: Promotion, old: Promotion) -> str:
+    if old.base == promotion.base and old.policy != promotion.policy:
+        return "the policy that judges it changed"
     if old.base == promotion.base:
-        return "what it is built from changed"
+        same = old.plan == promotion.plan
+        return "its candidate was not there any more" if same else "what it is built from changed"
     return f"{promotion.environment} moved from generation {old.base} to {promotion.base}"

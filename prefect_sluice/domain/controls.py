@@ -129,18 +129,32 @@ def forbidding(
     *,
     past: str = "",
 ) -> Control | None:
-    """Return the first of the controls in force that forbids to change an environment for this cause, or None.
+    """Return the first of the controls in force that forbids to change an environment for this cause, or None."""
+    return next(iter(all_forbidding(controls, cause, environment, release, past=past)), None)
+
+
+def all_forbidding(
+    controls: Iterable[Control],
+    cause: Cause,
+    environment: str,
+    release: str = "",
+    *,
+    past: str = "",
+) -> tuple[Control, ...]:
+    """Return the controls in force that forbid to change an environment for this cause, or to serve this release there.
 
     A hold or freeze does not stop a rollback: who is on call must be able to go back. A block stops everything but a check,
     which changes nothing.
     `past` is the rollback whose own hold does not count: its catch-up is part of it.
     """
-    for control in on(controls, environment, release) if cause.publishes else ():
-        if control.kind is ControlKind.BLOCK:
-            return control
-        if not cause.goes_back and not (past and control.promotion == past):
-            return control
-    return None
+    if not cause.publishes:
+        return ()
+    return tuple(
+        control
+        for control in on(controls, environment, release)
+        if control.kind is ControlKind.BLOCK
+        or (not cause.goes_back and not (past and control.promotion == past))
+    )
 
 
 def blocked(controls: Iterable[Control]) -> frozenset[str]:

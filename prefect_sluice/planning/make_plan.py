@@ -250,7 +250,9 @@ def _reason(facts: PlanInputs, node: Node, inputs: str, past: _Past, done: Mappi
         return Reason(Because.READS, some(moved)) if moved else Reason(Because.BUILT_FROM)
     fresh = [source_text(text) for text in source_texts(node)]
     if live.inputs != inputs:
-        return Reason(Because.NEW_DATA, some(moved or fresh))
+        # Nothing that it reads is built or a source: after a rollback, what it reads is of another generation.
+        read = [facts.nodes[parent].short for parent in node.parents if parent in facts.nodes]
+        return Reason(Because.NEW_DATA, some(moved or fresh or read))
     return Reason(Because.MOVED)
 
 

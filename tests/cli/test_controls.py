@@ -293,6 +293,19 @@ def test_a_refresh_plans_what_waits_again_only_when_it_publishes(
     assert "moved on from generation 3 to 4" in run("history", "-C", sourced).out
     assert run("release", "-C", sourced).code == 0, "the yes to the attempt before is kept"
 
+    commit(sourced, "Fourth", customers="select 4 as id, 'Di' as name\n")
+    assert run("release", "-C", sourced).code == 3
+    (third,) = environment(run, sourced)["open"]
+    for control in (("hold", "dev"), ("block", third["release"][:12])):
+        assert run(*control, "--reason", "close of books", "-C", sourced).code == 0
+    given = run("approve", third["id"], "-C", sourced)
+    assert given.code == 0
+    assert given.out.count("it is not published before this is lifted: ") == 2, "all obstacles at once"
+    shown = run("status", "-C", sourced).out
+    assert f"release {third['release'][:7]} is blocked" in " ".join(shown.split())
+    (blocked,) = environment(run, sourced)["open"]
+    assert blocked["next"].startswith("sluice unblock ")
+
 
 @contextmanager
 def busy(folder: Path, name: str) -> Generator[None]:

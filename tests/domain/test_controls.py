@@ -14,6 +14,7 @@ from prefect_sluice.domain.controls import (
     EVERYWHERE,
     Control,
     ControlKind,
+    all_forbidding,
     blocked,
     forbidding,
     in_force,
@@ -74,6 +75,11 @@ def test_a_catch_up_passes_the_hold_of_its_own_rollback_and_no_other() -> None:
     assert forbidding([mine, HOLD], Cause.REFRESH, "prod", past="p1") == HOLD
     assert forbidding([mine, ALL], Cause.REFRESH, "prod", past="p1") == ALL
     assert forbidding([mine, BLOCK], Cause.REFRESH, "prod", BAD, past="p1") == BLOCK
+    assert all_forbidding([mine, HOLD, ALL, BLOCK], Cause.REFRESH, "prod", BAD, past="p1") == (
+        HOLD,
+        ALL,
+        BLOCK,
+    )
 
 
 def test_a_freeze_ends_by_itself_and_what_was_lifted_is_over() -> None:

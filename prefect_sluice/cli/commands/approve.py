@@ -14,6 +14,7 @@ from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
+    from prefect_sluice.domain.controls import Control
     from prefect_sluice.domain.promotion import Approval, Promotion
     from prefect_sluice.reporting.styled_text import Line
     from prefect_sluice.workspace.workspace import Workspace
@@ -140,10 +141,12 @@ def _tell(workspace: Workspace, promotion: Promotion, given: Approval, console: 
     head = Span("approved", Style.GOOD) if said_yes else Span("rejected", Style.BAD)
     until = f", good until {moment(given.expires_at)}" if said_yes else ""
     step, progress_lines = _next(workspace, promotion), _woken(workspace, promotion)
+    stops = _stops(workspace, promotion) if said_yes else ()
     console.show([
         line(head, f": promotion {promotion.id} by {given.who}{until}"
                    + ("" if progress_lines else "; next: "), strong("" if progress_lines else step)),
         *(line(one) for one in progress_lines),
+        *(line(f"it is not published before this is lifted: {stop.told}; lift it: ", strong(stop.lift)) for stop in stops),
     ])  # fmt: skip
     console.answer(
         {
@@ -151,10 +154,19 @@ def _tell(workspace: Workspace, promotion: Promotion, given: Approval, console: 
             "promotion": json_documents.promotion(promotion),
             "next": step,
             "told": list(progress_lines),
+            "stopped_by": [json_documents.control(stop) for stop in stops],
             "exit_code": 0,
         }
     )
     return 0
+
+
+def _stops(workspace: Workspace, promotion: Promotion) -> tuple[Control, ...]:
+    """Return all that forbids to publish a promotion now, so that nobody meets one after the other."""
+    from prefect_sluice.domain.controls import all_forbidding
+    from prefect_sluice.promotions.controls import current
+
+    return all_forbidding(current(workspace), promotion.cause, promotion.environment, promotion.release)
 
 
 def _woken(workspace: Workspace, promotion: Promotion) -> tuple[str, ...]:

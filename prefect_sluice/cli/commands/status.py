@@ -141,12 +141,14 @@ def _recorded(store: StateStore, environment: Environment) -> int:
 
 def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
     from prefect_sluice.approvals.approval_policy import rule
+    from prefect_sluice.domain.controls import in_force, of_release
     from prefect_sluice.domain.generation import Cause
     from prefect_sluice.domain.promotion import ENDED, State
     from prefect_sluice.reporting.terminal.status import OpenPromotion
     from prefect_sluice.runtime import process
 
     now = process.now()
+    controls = in_force(store.controls(), now)
     attempts: list[OpenPromotion] = []
     for promotion in store.promotions(
         environment=environment.name, states=[state for state in State if state not in ENDED], but=Cause.CHECK
@@ -157,7 +159,9 @@ def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, .
             if promotion.state is State.STAGED
             else None
         )
-        attempts.append(OpenPromotion(promotion, release.change.commit if release else "", decision))
+        commit = release.change.commit if release else ""
+        blocks = of_release(controls, promotion.release)
+        attempts.append(OpenPromotion(promotion, commit, decision, blocks))
     return tuple(attempts)
 
 

@@ -31,16 +31,20 @@ _MOST_NAMES = 5
 class OpenPromotion:
     """A promotion that is not at its end.
 
-    `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet.
+    `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet, `blocks` are those of its
+    release that are in force.
     """
 
     promotion: Promotion
     commit: str = ""
     decision: Approval | None = None
+    blocks: tuple[Control, ...] = ()
 
     @property
     def next(self) -> str:
-        """The command that takes it on."""
+        """The command that takes it on; where its release is blocked, the one that lifts that."""
+        if self.blocks:
+            return self.blocks[0].lift
         if self.promotion.state is State.STAGED and self.decision is None:
             return f"sluice approve {self.promotion.id}"
         return going_on(self.promotion, self.commit)
@@ -190,6 +194,7 @@ def _open(attempt: OpenPromotion, width: int) -> list[Line]:
     what = f"{promotion.cause.value} {short(promotion.release)}"
     sentence = f"{SAID[heard.decision]} by {heard.who}, {what}" if heard else f"{what}, {state}"
     sentence = f"{promotion.id}: {sentence}"
+    sentence += "".join(f"; {block.told}" for block in attempt.blocks)
     label = "waits" if promotion.state is State.STAGED else "open"
     lines = _wrapped(label, sentence, Style.WARN, width)
     if sum(span.width for span in lines[-1]) + 2 + len(step) <= width:
