@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
+from prefect_sluice.domain import ledger
 from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.next_step import Command, NextStep
@@ -129,6 +130,34 @@ def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
     for release in releases:
         if release.id in ids:
             yield from (entry.partition(":")[2] for entry in release.all_files.values())
+
+
+def bundles_of_what_serves(workspace: Workspace) -> frozenset[str]:
+    """Return the digests of the bundle files that releases, refreshes and what waits go on from: the releases that serve, by the
+    ledger, those of open promotions, and their documents. Changes nothing, and opens no warehouse."""
+    present = ledger.fold(workspace.store.entries()).values()
+    serving = (workspace.store.promotion(now["promotion"]) for now in present)
+    promotions = (
+        *(promotion for promotion in serving if promotion is not None),
+        *workspace.store.promotions(states=OPEN),
+    )
+    return _bundles_of(workspace, promotions)
+
+
+def bundles_of_history(workspace: Workspace) -> frozenset[str]:
+    """Return the digests of the bundle files of every promotion that was published, and of those that are open: the ones of what
+    serves and waits, and of what went before, as far as the collector left that."""
+    promotions = tuple(
+        promotion
+        for promotion in workspace.store.promotions()
+        if promotion.generation is not None or promotion.state in OPEN
+    )
+    return _bundles_of(workspace, promotions)
+
+
+def _bundles_of(workspace: Workspace, promotions: tuple[Promotion, ...]) -> frozenset[str]:
+    always = datetime.min.replace(tzinfo=UTC)
+    return frozenset(filter(None, _bundles(workspace, NeededInputs(promotions, (), (), always))))
 
 
 def _documents(workspace: Workspace, promotion: Promotion) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +40,11 @@ class StoreCopy:
     broken: str = ""
 
 
-def back_up(url: str, file: Path) -> StoreCopy:
+def back_up(url: str, file: Path, also: Callable[[Path], object] | None = None) -> StoreCopy:
     """Write the store at `url`, as it is at one moment, into a new SQLite file; others go on with their work.
 
-    The file is there whole or not at all, and is a state store itself. Raises BadInput when it is there already or
-    cannot be written, and what opening a store raises.
+    `also` writes more into that file, before it bears its name. The file is there whole or not at all, and is a state store
+    itself. Raises BadInput when it is there already or cannot be written, and what opening a store raises.
     """
     if file.exists():
         raise BadInput("is there already", str(file), "name another file, or move that one away")
@@ -57,6 +57,8 @@ def back_up(url: str, file: Path) -> StoreCopy:
                 rows = _copied(old, new)
             with target.begin() as new:
                 copied = _looked_at(new, rows, str(fresh))
+        if also is not None:
+            also(fresh)
         fresh.rename(file)
     return copied
 

@@ -33,6 +33,8 @@ def test_a_lost_state_store_comes_back(run: Run, released: Path, tmp_path: Path)
     assert "holds a state store already" in refused.err
 
     lose(released)
+    for lost in ("bundles", "checkouts", "work"):
+        shutil.rmtree(released / ".sluice" / lost)
     assert run("restore", file, "-C", released, "--as", "Ada").code == 0
     assert json.loads(run("status", "-C", released, "--json").out) == before
     assert run("doctor", "-C", released).code == 0

@@ -13,6 +13,7 @@ from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
     from prefect_sluice.domain.digests import Json
+    from prefect_sluice.state.backed_up_bundles import BundleCopy
     from prefect_sluice.state.backup import StoreCopy
     from prefect_sluice.workspace.workspace import Workspace
 
@@ -29,7 +30,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, console: Console) -> int:
     """Write the state store, or a warehouse, into a file, while others work.
 
-    FILE must not be there yet. It holds one moment, whole. A state store can be looked into: SLUICE_STATE=FILE sluice history.
+    FILE must not be there yet. It holds one moment, whole, with the bundle files of what serves and waits. A state store can be
+    looked into: SLUICE_STATE=FILE sluice history.
     """
     from prefect_sluice.domain.errors import BadInput
     from prefect_sluice.workspace.workspace import Workspace
@@ -46,21 +48,39 @@ def backup(file: Path, of_warehouse: bool, environment: str, folder: Path, conso
 
 
 def _state(workspace: Workspace, file: Path, console: Console) -> int:
+    from prefect_sluice.domain.counting import count
     from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.maintenance.needed import bundles_of_history, bundles_of_what_serves
     from prefect_sluice.promotions.lookups import existing_store
-    from prefect_sluice.reporting.styled_text import Span, Style, line
+    from prefect_sluice.reporting.styled_text import Span, Style, line, strong
     from prefect_sluice.state import backup as copying
+    from prefect_sluice.state.backed_up_bundles import add_bundles
 
     if existing_store(workspace) is None:
         raise BadInput("there is no state store yet", workspace.state, "release something: sluice release")
-    done = copying.back_up(workspace.state, file)
+    copied: list[BundleCopy] = []
+    serving = bundles_of_what_serves(workspace)  # also that of then: what serves may move on meanwhile
+
+    def add(fresh: Path) -> None:
+        # What is behind a URL is kept there; of that only what makes the backup work by itself is fetched.
+        older = bundles_of_history(workspace) if workspace.bundles.folder is not None else frozenset[str]()
+        needed = serving | bundles_of_what_serves(workspace)
+        copied.append(add_bundles(fresh, workspace.bundles, needed, older))
+
+    done = copying.back_up(workspace.state, file, add)
     if done.broken:
         damage = f"the ledger is broken at entry {done.number}: {done.broken}; the file has it as it is"
         console.show([_line(done, f"backed up to {file}"), line(Span(damage, Style.BAD))])
     else:
         console.show([_line(done, f"backed up to {file}")])
-    console.answer(_document(done, file))
-    return 1 if done.broken else 0
+    (bundles,) = copied
+    console.show([line(f"{count(bundles.files, 'bundle file')}")])
+    if bundles.lost:
+        names = ", ".join(digest[:12] for digest in bundles.lost[:5])
+        damage = f"{count(len(bundles.lost), 'bundle file')} cannot be read: {names}"
+        console.show([line(Span(damage, Style.BAD), "; what needs it: ", strong("sluice doctor"))])
+    console.answer({**_document(done, file), "bundles": {"files": bundles.files, "lost": list(bundles.lost)}})
+    return 1 if done.broken or bundles.lost else 0
 
 
 def _warehouse(workspace: Workspace, environment: str, file: Path, console: Console) -> int:
@@ -96,19 +116,23 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
     The state store is the one of sluice.yml, or of SLUICE_STATE: a SQLite file or a PostgreSQL database, whichever
     the backup was made of.
     """
+    from prefect_sluice.domain.counting import count
     from prefect_sluice.reporting.styled_text import faint, line
     from prefect_sluice.runtime import process
     from prefect_sluice.state import backup as copying
+    from prefect_sluice.state.backed_up_bundles import put_bundles
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
     _ = workspace.folder
     done = copying.restore(file, workspace.state, actor=who(actor, folder), at=process.now())
+    bundles = put_bundles(file, workspace.bundles)
     console.show([
         _line(done, f"restored from {file}"),
+        line(count(bundles, "bundle file")),
         line(faint("see what does not agree with it: sluice doctor")),
     ])  # fmt: skip
-    console.answer(_document(done, file))
+    console.answer({**_document(done, file), "bundles": {"files": bundles}})
     return 0
 
 
@@ -122,7 +146,7 @@ def _line(done: StoreCopy, what: str):
     )
 
 
-def _document(done: StoreCopy, file: Path) -> Json:
+def _document(done: StoreCopy, file: Path) -> dict[str, Json]:
     return {
         "file": str(file),
         "rows": dict(done.rows),
