@@ -163,6 +163,11 @@ def record_written(
     return done
 
 
+def _is_open(workspace: Workspace, promotion: Promotion) -> bool:
+    recorded = workspace.store.promotion(promotion.id)
+    return recorded is not None and recorded.state not in ENDED
+
+
 def settle(workspace: Workspace, environment: Environment) -> None:
     """Write the outcome of intents that a dead process left: the warehouse says whether the flip happened. Repeatable.
 
@@ -175,10 +180,11 @@ def settle(workspace: Workspace, environment: Environment) -> None:
         return
     history = workspace.warehouse(environment).history(environment.name)
     written = {generation.promotion: generation for generation in history}
-    for promotion in pending:
+    for promotion in sorted(pending, key=lambda intent: intent.id not in written):
+        # What was published ends the other intents: one that is recorded first may have ended those after it.
         if promotion.id in written:
             record_written(workspace, promotion, written[promotion.id], "settled at start")
-        elif history and promotion.base < history[0].number:
+        elif history and promotion.base < history[0].number and _is_open(workspace, promotion):
             moved = f"from generation {promotion.base} to {history[0].number}"
             message = f"{environment.name} moved on {moved} before it was published"
             advance(workspace, promotion, State.SUPERSEDED, actor="settled at start", message=message)

@@ -15,7 +15,7 @@ from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current as controls_in_force
 from prefect_sluice.promotions.controls import permit
-from prefect_sluice.promotions.records import advance, opened
+from prefect_sluice.promotions.records import WAITING, advance, open_promotions, opened
 from prefect_sluice.promotions.request import RollbackRequest, expected
 from prefect_sluice.promotions.what_serves import known_history
 from prefect_sluice.promotions.work import Work, tell
@@ -138,6 +138,12 @@ def _intent(
     workspace: Workspace, current: Generation, target: Generation, request: RollbackRequest
 ) -> Promotion:
     actor = request.actor
+    for old in open_promotions(workspace, current.environment):
+        # What waits for its yes goes on waiting until this serves: it may be refused yet.
+        if old.state is not State.DEPLOYED and old.state not in WAITING:
+            tell(f"promotion {old.id}, which was {old.state.value}, ends: {current.environment} moves on")
+            message = f"rolled back to generation {target.number}"
+            advance(workspace, old, State.SUPERSEDED, actor=actor, message=message)
     source = workspace.store.promotion(target.promotion)
     now = process.now()
     promotion = Promotion(

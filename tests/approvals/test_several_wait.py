@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Status, listening
 from prefect_sluice.reporting.plan_preview import planned
+from prefect_sluice.runtime import process
+from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, WaitingShop, status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("kept-yes")]
@@ -71,3 +76,22 @@ def test_the_same_release_planned_again_takes_the_place_of_its_own_attempt_alone
     assert again.promotion.id != dearer.promotion.id
     assert shop.promotion(dearer).message == f"planned again as promotion {again.promotion.id}"
     assert shop.promotion(clicks).state is State.STAGED
+
+
+def test_of_two_intents_that_died_one_was_carried_out(shop: WaitingShop) -> None:
+    """A process died after it had published, another one before: what is recorded of the first ends the second."""
+    with Workspace.at(shop.folder).store.transaction() as transaction:
+        (served,) = transaction.promotions(environment="prod")
+        carried_out = replace(served, state=State.DEPLOYING, generation=None)
+        other = replace(carried_out, id="f" * 10, created_at=served.created_at - timedelta(hours=1))
+        for intent in (other, carried_out):
+            transaction.put_promotion(intent)
+            facts = {"promotion": intent.id, "release": intent.release, "plan": intent.plan}
+            transaction.append(
+                "promotion.deploying", environment="prod", actor="Ada", facts=facts, at=process.now()
+            )
+    assert status(shop.release()) is Status.DONE, "its process died before Monitor, which looks at it now"
+    assert [shop.promotion(intent).state for intent in (other, carried_out)] == [
+        State.SUPERSEDED,
+        State.STABLE,
+    ]
