@@ -175,6 +175,9 @@ def test_parity_says_all_three(flights: Flights) -> None:
     flights.sql(flights.production, "alter table raw.weather rename to weather_old")
     assert promoted().found["parity"] & NO
     flights.sql(flights.production, "alter table raw.weather_old rename to weather")
+    # The first one still waits, as it was judged: nothing that it was made from is another.
+    assert flights.run("reject", "--as", "Grace").code == 0
+    assert flights.run("promote", "--to", "prod").code == 1
     flights.forget("sluice_conditions")
     assert promoted().found["parity"] & UNSURE
 
