@@ -12,6 +12,7 @@ from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import LeaseLost, SluiceError
 from prefect_sluice.domain.generation import Cause, Generation
 from prefect_sluice.domain.promotion import ENDED, Lease, Promotion, State
+from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.remedies import by_gate, helps
 from prefect_sluice.promotions.candidate_files import same_request, tidy
@@ -163,7 +164,7 @@ def outdated(
         for old in open_ones
         if old.id != generation.promotion and (old.base < number or old.state is State.DEPLOYED)
     ]
-    messages = [_overtaken(old, generation) for old in overtaken]
+    messages = [_overtaken(transaction, old, generation) for old in overtaken]
     return _superseded(transaction, overtaken, messages, by=generation.promotion, actor=actor, now=now)
 
 
@@ -211,13 +212,15 @@ def _superseded(
     return ended
 
 
-def _overtaken(old: Promotion, by: Generation) -> str:
+def _overtaken(reads: Reads, old: Promotion, by: Generation) -> str:
     if old.state is State.DEPLOYED:
         return (
             f"it served as generation {old.generation}, and its process died before Monitor closed it;"
             f" generation {by.number} took its place"
         )
-    if by.cause.renews and old.state in WAITING and old.cause.takes_new_code:
+    release = reads.release(old.release)
+    committed = release is not None and release.change.commit != DIRTY
+    if by.cause.renews and old.state in WAITING and old.cause.takes_new_code and committed:
         return f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}): it is planned again"
     return (
         f"{by.environment} moved on from generation {old.base} to {by.number} (a {by.cause.value}), so its plan"

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
-from prefect_sluice.approvals.attempts import waits_since
+from prefect_sluice.approvals.attempts import attempts, waits_since
 from prefect_sluice.approvals.keep_yes import earlier_yes, keep
 from prefect_sluice.approvals.published_since import number_of, other_than_refreshes, published
 from prefect_sluice.approvals.why_again import planned_again
-from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.release import DIRTY
-from prefect_sluice.promotions.candidate_files import same_request
 from prefect_sluice.promotions.request import Request, request_for
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.runtime import process
@@ -20,34 +19,41 @@ from prefect_sluice.stages.resume import pinned
 from prefect_sluice.workspace.policy_in_force import needed, rules_of
 from prefect_sluice.workspace.workspace import Workspace
 
-_LOOK_BACK = 50
+_LONGEST = timedelta(days=31)
+"""Planned again each night, no attempt is older; one that is was left behind long ago."""
 
 
 def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
     """Return the promotions that were staged when a refresh moved their environment on, oldest first: the newest attempt at each
     request, where nothing but refreshes was published since, and for as long as it may wait. Changes nothing."""
-    tried = workspace.store.promotions(environment=environment, limit=_LOOK_BACK, but=Cause.CHECK)
-    newest: dict[tuple[str, str], Promotion] = {}
-    for promotion in tried:
-        if promotion.cause.takes_new_code:
-            newest.setdefault(same_request(workspace, promotion.release), promotion)
+    newest: dict[str, Promotion] = {}
+    for promotion in attempts(workspace, environment):
+        newest.setdefault(promotion.release, promotion)
+    waited = [
+        old
+        for old in reversed(newest.values())
+        if _was_staged(old) and _may_wait(workspace, old) and request_again(workspace, old) is not None
+    ]
+    if not waited:
+        return ()
     entries = published(workspace, environment)
     last = number_of(entries[-1]) if entries else 0
     return tuple(
-        promotion
-        for promotion in reversed(newest.values())
-        if promotion.state is State.SUPERSEDED
-        and promotion.evidence
-        and promotion.base < last
-        and not other_than_refreshes(entries, promotion.base, last)
-        and _may_wait(workspace, promotion)
+        old for old in waited if old.base < last and not other_than_refreshes(entries, old.base, last)
     )
 
 
+def _was_staged(promotion: Promotion) -> bool:
+    return promotion.state is State.SUPERSEDED and bool(promotion.evidence) and promotion.generation is None
+
+
 def _may_wait(workspace: Workspace, promotion: Promotion) -> bool:
+    now = process.now()
+    if promotion.created_at + _LONGEST < now:
+        return False  # without a look at its policy: of such there are many
     waits = rules_of(workspace, promotion).own.waits
     first = replace(promotion, updated_at=promotion.created_at)  # it ended since, and not by waiting
-    return process.now() < waits_since(workspace, first, waits) + waits
+    return now < waits_since(workspace, first, waits) + waits
 
 
 def request_again(workspace: Workspace, old: Promotion) -> Request | None:

@@ -82,15 +82,18 @@ class Reads(RecordReads, ABC):
         environment: str | None = None,
         states: Collection[State] = (),
         limit: int | None = None,
+        causes: Collection[Cause] = (),
         but: Cause | None = None,
     ) -> tuple[Promotion, ...]:
-        """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states` and for other causes than
-        `but` where given."""
+        """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states`, for `causes` and for other
+        causes than `but` where given."""
         query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
         if environment is not None:
             query = query.where(PROMOTION.c.environment == environment)
         if states:
             query = query.where(PROMOTION.c.state.in_([state.value for state in states]))
+        if causes:
+            query = query.where(PROMOTION.c.cause.in_([cause.value for cause in causes]))
         if but is not None:
             query = query.where(PROMOTION.c.cause != but.value)
         rows = self._rows(query)
