@@ -27,12 +27,22 @@ class EarlierYes:
 
 def earlier_yes(workspace: Workspace, promotion: Promotion) -> EarlierYes | None:
     """Return the newest yes that somebody gave to an earlier attempt at the request of a promotion, and that still counts
-    but for which attempt it was given to; None if there is none. Changes nothing."""
+    but for which attempt it was given to; None if there is none, or if somebody said no since. Changes nothing."""
     for old in earlier_attempts(workspace, promotion):
+        if was_rejected(workspace, old):
+            return None
         given = _standing(workspace, old)
         if given is not None:
             return EarlierYes(given, old, compare_attempts(workspace, old, promotion))
     return None
+
+
+def was_rejected(workspace: Workspace, old: Promotion) -> bool:
+    """Say whether somebody said no to an attempt that was overtaken before a run could hear it: that weighs more than any yes."""
+    return any(
+        approval.decision is Decision.REJECT and approval.binding == old.binding
+        for approval in workspace.store.approvals(old.id)
+    )
 
 
 def _standing(workspace: Workspace, old: Promotion) -> Approval | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from prefect_sluice.approvals.attempts import attempts, waits_since
-from prefect_sluice.approvals.keep_yes import earlier_yes, keep
+from prefect_sluice.approvals.keep_yes import earlier_yes, keep, was_rejected
 from prefect_sluice.approvals.published_since import number_of, other_than_refreshes, published
 from prefect_sluice.approvals.why_again import planned_again
 from prefect_sluice.domain.promotion import Promotion, State
@@ -32,7 +32,10 @@ def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
     waited = [
         old
         for old in reversed(newest.values())
-        if _was_staged(old) and _may_wait(workspace, old) and request_again(workspace, old) is not None
+        if _was_staged(old)
+        and _may_wait(workspace, old)
+        and not was_rejected(workspace, old)
+        and request_again(workspace, old) is not None
     ]
     if not waited:
         return ()

@@ -16,6 +16,7 @@ from prefect_sluice.domain.promotion import Approval, Decision, State
 from prefect_sluice.promotions.work import Status, Work, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
+from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, GATES, WaitingShop, message, status
 from tests.policies import put_in_force
@@ -165,6 +166,16 @@ def test_nights_do_not_keep_it_waiting_for_ever(shop: WaitingShop, monkeypatch: 
     assert [promotion.base for promotion in last] == [3]
     assert "nobody decided within 7d" in last[0].message
     assert status(shop.release()) is Status.WAITING, "asked for anew, it waits anew"
+
+
+def test_a_no_that_no_run_has_heard_weighs_more_than_the_yes(shop: WaitingShop) -> None:
+    waiting = shop.promotion(approved(shop))
+    record(Workspace.at(shop.folder), waiting, Decision.REJECT, by="Lin")
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    assert shop.waiting() == (), "what somebody said no to is not planned again"
+    again = shop.release()
+    assert status(again) is Status.WAITING
+    assert "the yes of" not in message(again)
 
 
 def test_a_block_in_between_ends_it(shop: WaitingShop) -> None:
