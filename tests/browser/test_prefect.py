@@ -80,11 +80,17 @@ def _up(folder: Path, home: Path) -> Generator[dict[str, str]]:
             process.wait(60)
 
 
+def _is_worker(process: psutil.Process) -> bool:
+    with suppress(psutil.Error):  # it is gone by now, or its parent has not heard of its end
+        return "worker" in process.cmdline()
+    return False
+
+
 @contextmanager
 def _warm_runs(commands: Commands, told: dict[str, str], api: httpx.Client) -> Generator[None]:
     """Have the worker of `sluice up` start flow runs that have imported everything. How they start by themselves is seen in
     `tests/local_server/test_up.py`."""
-    [worker] = [one for one in psutil.Process().children(recursive=True) if "worker" in one.cmdline()]
+    [worker] = [one for one in psutil.Process().children(recursive=True) if _is_worker(one)]
     with commands.flow_runs(worker.environ()) as command:
         for name in told["deployments"]:
             found = api.get(f"/deployments/name/{name}").raise_for_status().json()["id"]

@@ -69,12 +69,15 @@ def test_one_that_ends_or_says_what_cannot_be_read_is_told_in_a_line(
 
 
 def test_closing_ends_it_and_may_be_repeated(process: Warm, tmp_path: Path) -> None:
-    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    before = set(psutil.Process().children(recursive=True))
     opened = process.open("opening", RIGHTS, tmp_path)
-    assert {child.pid for child in psutil.Process().children(recursive=True)} - before
+    ours = set(psutil.Process().children(recursive=True)) - before
+    assert ours
     opened.close()
     opened.close()
-    assert not {child.pid for child in psutil.Process().children(recursive=True)} - before
+    # Killed by now, each is there until its parent has heard of it.
+    _, alive = psutil.wait_procs(ours, timeout=10)
+    assert alive == []
 
 
 def test_an_interrupt_ends_the_conversation(conversation: Conversation) -> None:
