@@ -40,7 +40,7 @@ _STAGES: Mapping[str, Stage] = {
 }
 """Each stage by its name; which of them, and in which order, says `stages_of`."""
 
-_SERVED = frozenset({Status.DONE, Status.PARTIAL, Status.UNCHANGED})
+_REFRESHED = frozenset({Status.DONE, Status.PARTIAL, Status.UNCHANGED})
 """How a refresh may end after which what waits is planned again."""
 
 
@@ -137,13 +137,11 @@ def plan_again(work: Work, *, wait: timedelta = timedelta(0)) -> None:
     again where nothing is new or worse. What came of each is told; none fails the refresh, which is done. Repeatable: what
     did not come to its end is left to the next refresh.
     """
-    if not work.request.cause.renews or work.outcome is None or work.outcome.status not in _SERVED:
+    if not work.request.cause.renews or work.outcome is None or work.outcome.status not in _REFRESHED:
         return
     workspace = work.workspace.anew()
     for old in overtaken(workspace, work.request.environment):
         request = request_again(workspace, old)
-        if request is None:
-            continue
         tell(f"planning promotion {old.id} again, which waited")
         stages = stages_of(request.cause)
         try:

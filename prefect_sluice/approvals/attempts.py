@@ -27,13 +27,14 @@ def earlier_attempts(workspace: Workspace, promotion: Promotion) -> tuple[Promot
     """Return the attempts at the request of a promotion before it, newest first, that were superseded or that a gate refused:
     up to the first that ended otherwise, such as by somebody's no."""
     request = cache(partial(same_request, workspace))
+    is_part = request(promotion.release) != (promotion.release, "")
     earlier: list[Promotion] = []
     for place, old in enumerate(attempts(workspace, promotion.environment)):
         if old.created_at > promotion.created_at or old.id == promotion.id:
             continue
         # A part is another release on another base. To know it for the same one, the release is read: of the last ones only.
         same = old.release == promotion.release
-        if not (same or (place < _READ and request(old.release) == request(promotion.release))):
+        if not (same or (is_part and place < _READ and request(old.release) == request(promotion.release))):
             continue
         if old.state not in _EARLIER:
             break

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from prefect_sluice.approvals.published_since import number_of, other_than_refreshes, published
 from prefect_sluice.approvals.what_differs import JudgedAttempt, differences
 from prefect_sluice.domain.controls import ControlKind
+from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.planning.plan import Action
@@ -22,14 +23,15 @@ def compare_attempts(workspace: Workspace, then: Promotion, now: Promotion) -> t
     Only refreshes of what served may lie between them: no other release, no rollback, no block. Both plans and both judgements
     are read from documents that the two promotions name by digest. Raises BundleDamaged, and BadInput when one is missing.
     """
-    stopped = _between(workspace, then, now)
+    written = published(workspace, now.environment)
+    stopped = _between(workspace, then, now, written)
     if stopped:
         return (stopped,)
     attempts = [_judged_attempt(workspace, promotion) for promotion in (then, now)]
     if None in attempts:
         return ("what its gates found then is not recorded any more",)
     before, after = (attempt for attempt in attempts if attempt is not None)
-    return differences(before, after, _served_code(workspace, now))
+    return differences(before, after, _served_code(workspace, now, written))
 
 
 def binds_data(workspace: Workspace, promotion: Promotion) -> bool:
@@ -44,10 +46,11 @@ def _judged_attempt(workspace: Workspace, promotion: Promotion) -> JudgedAttempt
     )
 
 
-def _served_code(workspace: Workspace, promotion: Promotion) -> Mapping[Name, str]:
+def _served_code(
+    workspace: Workspace, promotion: Promotion, written: tuple[LedgerEntry, ...]
+) -> Mapping[Name, str]:
     """Return the fingerprints of what serves where a promotion goes on from, by folded public name. From the plan by which that
     was published: no warehouse is opened, since whoever shows what waits asks this, too."""
-    written = published(workspace, promotion.environment)
     by = next((entry.facts["promotion"] for entry in written if number_of(entry) == promotion.base), None)
     serving = workspace.store.promotion(str(by)) if by is not None else None
     if serving is None or not serving.plan:
@@ -56,14 +59,14 @@ def _served_code(workspace: Workspace, promotion: Promotion) -> Mapping[Name, st
     return {step.name.folded: step.fingerprint for step in steps if step.action is not Action.REMOVE}
 
 
-def _between(workspace: Workspace, then: Promotion, now: Promotion) -> str:
+def _between(workspace: Workspace, then: Promotion, now: Promotion, written: tuple[LedgerEntry, ...]) -> str:
     if binds_data(workspace, now) or binds_data(workspace, then):
         return "an approval binds the very data here (approval_binds: data)"
     if not now.cause.takes_new_code:
         return f"a {now.cause.value} brings no change that anybody judged"
     if then.base > now.base or then.generation is not None:
         return "it was published meanwhile"
-    other = other_than_refreshes(published(workspace, now.environment), then.base, now.base)
+    other = other_than_refreshes(written, then.base, now.base)
     if other:
         return other
     blocked = [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect_sluice.approvals.decide import ruling
-from prefect_sluice.domain.promotion import Decision, Promotion, State
+from prefect_sluice.domain.promotion import Decision, Promotion
 from prefect_sluice.promotions.records import WAITING
+from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -43,14 +43,20 @@ def _ended(workspace: Workspace, promotion: Promotion) -> EndedByPublish:
         promotion.release[:7],
         release.change.subject if release else "",
         promotion.actor,
-        yes_to(workspace, promotion),
+        _yes_to(workspace, promotion),
     )
 
 
-def yes_to(workspace: Workspace, promotion: Promotion) -> str:
-    """Return who said yes to a promotion that waits, as it is shown; "" for nobody."""
-    if promotion.state is State.APPROVED:
-        used = [yes for yes in workspace.store.approvals(promotion.id) if yes.used_at is not None]
-        return used[-1].who if used else ""
-    by = ruling(workspace, promotion).by
-    return by.who if by is not None and by.decision is Decision.APPROVE else ""
+def _yes_to(workspace: Workspace, promotion: Promotion) -> str:
+    """Return who said yes to a promotion that waits, as it is shown; "" for nobody. From the rows alone: neither git nor a bundle
+    that is missing stands in the way of recording what was published."""
+    given = [
+        approval
+        for approval in workspace.store.approvals(promotion.id)
+        if approval.binding == promotion.binding
+    ]
+    if any(approval.decision is Decision.REJECT for approval in given):
+        return ""
+    now = process.now()
+    counting = [approval for approval in given if approval.used_at is not None or approval.expires_at > now]
+    return counting[-1].who if counting else ""

@@ -13,6 +13,7 @@ from prefect_sluice.audit.attestation import APPROVAL_KEPT, is_attested, kept_as
 from prefect_sluice.domain.digests import Json, digest
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
 from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -94,4 +95,5 @@ def keep(workspace: Workspace, promotion: Promotion, yes: EarlierYes) -> Approva
         transaction.append(
             APPROVAL_KEPT, environment=promotion.environment, actor="policy", facts=facts, at=now
         )
+    reach(FaultPoint.APPROVE_KEPT)
     return kept

@@ -165,7 +165,7 @@ def _moved(
     client: SyncPrefectClient, workspace: Workspace, question: ApprovalQuestion, promotion: Promotion
 ) -> list[str]:
     run = UUID(question.run)
-    if promotion in overtaken(workspace, promotion.environment):
+    if promotion.state is Standing.SUPERSEDED and promotion in overtaken(workspace, promotion.environment):
         return []  # the refresh that moved the environment on plans it again, or the next one does
     if promotion.state in ENDED:
         request = request_for(promotion.cause, workspace.root, promotion.environment)

@@ -168,9 +168,9 @@ def outdated(
     return _superseded(transaction, overtaken, messages, by=generation.promotion, actor=actor, now=now)
 
 
-def earlier_attempts(workspace: Workspace, promotion: Promotion) -> tuple[Promotion, ...]:
-    """Return the promotions that wait for a yes to the same request as this one, planned at another time: once this one is
-    staged, they are of no more use."""
+def waiting_attempts(workspace: Workspace, promotion: Promotion) -> tuple[Promotion, ...]:
+    """Return the promotions that wait for a yes to the same request as this one, planned at another time, newest first: once
+    this one is staged, the earlier ones are of no more use."""
     wanted = same_request(workspace, promotion.release)
     return tuple(
         old

@@ -25,8 +25,7 @@ from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import AnswerChannel, Approval, Decision, Promotion, State
-from prefect_sluice.promotions.candidate_files import same_request
-from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of
+from prefect_sluice.promotions.records import SERVED, advance, opened, promotion_of, waiting_attempts
 from prefect_sluice.promotions.work import Status, Work, tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
@@ -85,7 +84,6 @@ def _keep_earlier(
     if earlier is None or earlier.differs:
         return None
     kept = keep(workspace, promotion, earlier)
-    reach(FaultPoint.APPROVE_KEPT)
     tell(f"the yes of {kept.who} to promotion {earlier.attempt.id} is kept: nothing is new or worse since")
     return ruling(workspace, promotion)
 
@@ -230,9 +228,9 @@ def _attempt_that_waits(workspace: Workspace, promotion: Promotion) -> Promotion
     """Return the later attempt at the request of a promotion that was superseded, if that waits."""
     if promotion.state is not State.SUPERSEDED or promotion.cause.renews:
         return None
-    waiting = workspace.store.promotions(environment=promotion.environment, states=(State.STAGED,))
-    wanted = same_request(workspace, promotion.release)
-    return next((later for later in waiting if same_request(workspace, later.release) == wanted), None)
+    return next(
+        (later for later in waiting_attempts(workspace, promotion) if later.state is State.STAGED), None
+    )
 
 
 def _refuse_what_does_not_wait(workspace: Workspace, promotion: Promotion) -> None:

@@ -14,7 +14,6 @@ from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.promotions.request import Request, request_for
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.runtime import process
-from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.resume import pinned
 from prefect_sluice.workspace.policy_in_force import needed, rules_of
 from prefect_sluice.workspace.workspace import Workspace
@@ -35,7 +34,7 @@ def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
         if _was_staged(old)
         and _may_wait(workspace, old)
         and not was_rejected(workspace, old)
-        and request_again(workspace, old) is not None
+        and _is_committed(workspace, old)
     ]
     if not waited:
         return ()
@@ -59,12 +58,14 @@ def _may_wait(workspace: Workspace, promotion: Promotion) -> bool:
     return now < waits_since(workspace, first, waits) + waits
 
 
-def request_again(workspace: Workspace, old: Promotion) -> Request | None:
-    """Return the request for the very release of a promotion, as who asked for it then; None for one of uncommitted files, which
-    may be others by now."""
-    release = workspace.store.release(old.release)
-    if release is None or release.change.commit == DIRTY:
-        return None
+def _is_committed(workspace: Workspace, promotion: Promotion) -> bool:
+    """Say whether its release can be asked for again: uncommitted files may be others by now."""
+    release = workspace.store.release(promotion.release)
+    return release is not None and release.change.commit != DIRTY
+
+
+def request_again(workspace: Workspace, old: Promotion) -> Request:
+    """Return the request for the very release of a promotion, as who asked for it then."""
     request = request_for(old.cause, workspace.root, old.environment, actor=old.actor)
     return pinned(workspace, request, old)
 
@@ -86,7 +87,6 @@ def planned_anew(work: Work, old: Promotion) -> str:
     earlier = earlier_yes(workspace, promotion)
     if earlier is not None and not earlier.differs:
         kept = keep(workspace, promotion, earlier)
-        reach(FaultPoint.APPROVE_KEPT)
         return f"{anew}; the yes of {kept.who} is kept: nothing is new or worse since"
     return f"{anew}, and waits for an approval ({planned_again(workspace, promotion, earlier)})"
 

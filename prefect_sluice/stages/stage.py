@@ -20,13 +20,13 @@ from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
     advance,
-    earlier_attempts,
     keep_reports,
     opened,
     promotion_of,
     recorded,
     refuse,
     replaced,
+    waiting_attempts,
 )
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
@@ -150,7 +150,7 @@ def _record(
         process.now(),
     )
 
-    earlier = earlier_attempts(workspace, promotion) if promotion.cause.publishes else ()
+    earlier = waiting_attempts(workspace, promotion) if promotion.cause.publishes else ()
 
     def also(transaction: Transaction) -> None:
         transaction.put_candidate(candidate)

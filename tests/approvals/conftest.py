@@ -17,6 +17,7 @@ from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest, Ro
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
+from tests.outcomes import status
 from tests.repository import repository
 
 GATES = "gates: {lint: {on: off}, project_tests: {on: off}, secrets: {on: off}}\n"
@@ -105,18 +106,6 @@ class WaitingShop:
         recorded = Workspace.at(self.folder).store.promotion(promotion.id)
         assert recorded is not None
         return recorded
-
-
-def status(work: Work) -> Status:
-    """Return how a run ended."""
-    assert work.outcome is not None
-    return work.outcome.status
-
-
-def message(work: Work) -> str:
-    """Return what is said at its end."""
-    assert work.outcome is not None
-    return work.outcome.message
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,8 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
-from tests.approvals.conftest import DEARER, GATES, WaitingShop, message, status
+from tests.approvals.conftest import DEARER, GATES, WaitingShop
+from tests.outcomes import message, status
 from tests.policies import put_in_force
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("kept-yes")]

@@ -13,7 +13,8 @@ from prefect_sluice.promotions.work import Status, listening
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
-from tests.approvals.conftest import DEARER, WaitingShop, status
+from tests.approvals.conftest import DEARER, WaitingShop
+from tests.outcomes import status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("kept-yes")]
 

@@ -14,7 +14,8 @@ from prefect_sluice.domain.errors import BadInput, DbtFailed, Refused
 from prefect_sluice.promotions.request import RefreshRequest
 from prefect_sluice.promotions.work import Status
 from tests.oracle.served import Content, differences, relations
-from tests.oracle.test_histories import TABLE, Project, status
+from tests.oracle.test_histories import TABLE, Project
+from tests.outcomes import status
 from tests.warm_commands import Commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plain-dbt")]

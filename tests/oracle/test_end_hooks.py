@@ -9,7 +9,8 @@ import pytest
 from prefect_sluice.promotions.work import Status
 from tests.oracle.served import differences, relations
 from tests.oracle.test_default_selector import plain
-from tests.oracle.test_histories import TABLE, Project, status
+from tests.oracle.test_histories import TABLE, Project
+from tests.outcomes import status
 from tests.warm_commands import Commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("plain-dbt")]

@@ -17,6 +17,7 @@ from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
+from tests.outcomes import status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -77,12 +78,6 @@ class Project:
 def project(tmp_path: Path) -> Project:
     """An empty project."""
     return Project(tmp_path)
-
-
-def status(work: Work) -> Status:
-    """Return how a run ended."""
-    assert work.outcome is not None
-    return work.outcome.status
 
 
 def test_a_seed_may_change(project: Project) -> None:

@@ -10,7 +10,8 @@ import pytest
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.planning.source_versions import is_unknown
 from prefect_sluice.promotions.work import Status
-from tests.oracle.test_histories import TABLE, Project, status
+from tests.oracle.test_histories import TABLE, Project
+from tests.outcomes import status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

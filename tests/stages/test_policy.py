@@ -23,6 +23,7 @@ from prefect_sluice.reporting.terminal.policy import policy_document, policy_sen
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace import policy_in_force
 from prefect_sluice.workspace.workspace import Workspace
+from tests.outcomes import status
 from tests.policies import forget_policies
 from tests.repository import repository
 
@@ -52,12 +53,6 @@ def commit(folder: Path, files: Mapping[str, str], message: str = "change") -> N
 def run(folder: Path, cause: Cause = Cause.RELEASE) -> Work:
     """Run the stages, as Ada."""
     return pipeline.run(request_for(cause, folder, "prod", actor="Ada"))
-
-
-def status(work: Work) -> Status:
-    """Return how a run ended."""
-    assert work.outcome is not None
-    return work.outcome.status
 
 
 def say(folder: Path, work: Work, by: str) -> None:

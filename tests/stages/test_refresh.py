@@ -29,6 +29,7 @@ from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.duckdb.file_state import settle
 from prefect_sluice.workspace.workspace import Workspace
+from tests.outcomes import message, status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("refreshes")]
 
@@ -126,16 +127,6 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(row_digest, "content", content)
     return seen
-
-
-def status(work: Work) -> Status:
-    assert work.outcome is not None
-    return work.outcome.status
-
-
-def message(work: Work) -> str:
-    assert work.outcome is not None
-    return work.outcome.message
 
 
 def made(work: Work) -> set[str]:
