@@ -23,7 +23,7 @@ def compare_attempts(workspace: Workspace, then: Promotion, now: Promotion) -> t
     Only refreshes of what served may lie between them: no other release, no rollback, no block. Both plans and both judgements
     are read from documents that the two promotions name by digest. Raises BundleDamaged, and BadInput when one is missing.
     """
-    written = published(workspace, now.environment)
+    written = published(workspace, now.environment, min(then.base, now.base))
     stopped = _between(workspace, then, now, written)
     if stopped:
         return (stopped,)

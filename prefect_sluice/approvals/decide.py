@@ -15,7 +15,7 @@ from prefect_sluice.approvals.approval_policy import (
 )
 from prefect_sluice.approvals.attempts import waits_since
 from prefect_sluice.approvals.compare_attempts import compare_attempts
-from prefect_sluice.audit.attestation import APPROVALS, is_attested, kept_as
+from prefect_sluice.audit.attestation import APPROVAL_KEPT, APPROVALS, is_attested, kept_as
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Approval, Decision, Promotion
@@ -115,9 +115,16 @@ def ruling(workspace: Workspace, promotion: Promotion) -> ApprovalRuling:
 
 
 def recorded_answers(workspace: Workspace, promotion: Promotion) -> tuple[LedgerEntry, ...]:
-    """Return the ledger's entries of every yes and no in a promotion's environment: an approval without one does not count."""
-    environment, entries = promotion.environment, workspace.store.entries
-    return tuple(entry for event in APPROVALS for entry in entries(environment=environment, event=event))
+    """Return the ledger's entries of every yes and no to a promotion, and to the attempts from which one was kept for it: an
+    approval without one does not count."""
+    own = _answers(workspace, promotion.environment, promotion.id)
+    earlier = {str(entry.facts["from_promotion"]) for entry in own if entry.event == APPROVAL_KEPT}
+    others = (_answers(workspace, promotion.environment, id) for id in sorted(earlier - {promotion.id}))
+    return (*own, *(entry for entries in others for entry in entries))
+
+
+def _answers(workspace: Workspace, environment: str, promotion: str) -> tuple[LedgerEntry, ...]:
+    return workspace.store.entries(environment=environment, events=APPROVALS, promotion=promotion)
 
 
 def why_lost(

@@ -7,14 +7,20 @@ from prefect_sluice.domain.ledger import GENERATION_WRITTEN, LedgerEntry
 from prefect_sluice.workspace.workspace import Workspace
 
 
-def published(workspace: Workspace, environment: str) -> tuple[LedgerEntry, ...]:
-    """Return the ledger's entry of each generation of an environment, in order."""
-    return workspace.store.entries(environment=environment, event=GENERATION_WRITTEN)
+def published(workspace: Workspace, environment: str, since: int) -> tuple[LedgerEntry, ...]:
+    """Return the ledger's entry of each generation of an environment from generation `since` on, in order: those that are newer
+    than the last one up to that number, and that one."""
+    entries: list[LedgerEntry] = []
+    for entry in workspace.store.entries_back(environment, GENERATION_WRITTEN):
+        entries.append(entry)
+        if number_of(entry) <= since:
+            break
+    return tuple(reversed(entries))
 
 
 def other_than_refreshes(entries: tuple[LedgerEntry, ...], since: int, until: int) -> str:
     """Return what else than refreshes was published after generation `since` up to `until`, in a few words; "" for nothing. Pure.
-    `entries` are those of all generations."""
+    `entries` are those of the generations from `since` on, older ones among them or not."""
     between = [entry for entry in entries if since < number_of(entry) <= until]
     if len(between) != until - since:
         return f"what was published between generation {since} and {until} is not all in the ledger"

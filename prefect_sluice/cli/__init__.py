@@ -188,11 +188,14 @@ def _refuse_odd(arguments: list[str]) -> None:
 
 
 def _called(arguments: list[str]) -> int:
+    from prefect_sluice.runtime.after_answer import answering
+
     # Not `cli.main`: it swallows the difference between Ctrl-C and a "no" to a question.
-    try:
-        with cli.make_context("sluice", arguments) as context:
-            answer = cli.invoke(context)
-    except click.exceptions.Exit as end:
-        answer = end.exit_code
-    sys.stdout.flush()
+    with answering():
+        try:
+            with cli.make_context("sluice", arguments) as context:
+                answer = cli.invoke(context)
+        except click.exceptions.Exit as end:
+            answer = end.exit_code
+        sys.stdout.flush()
     return answer if isinstance(answer, int) else 0

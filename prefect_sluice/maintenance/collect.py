@@ -306,7 +306,7 @@ def _drop(
 
 def _settle(workspace: Workspace, environments: Mapping[str, Environment], actor: str) -> None:
     """Write the outcome of collections whose process died after the warehouse had committed. Repeatable."""
-    entries = [entry for entry in workspace.store.entries() if entry.event in {STARTED, DONE}]
+    entries = workspace.store.entries(environment="", events=(STARTED, DONE))
     ended = {str(entry.facts["run"]) for entry in entries if entry.event == DONE}
     pending = [entry for entry in entries if entry.event == STARTED and str(entry.facts["run"]) not in ended]
     if not pending:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from prefect_sluice.domain import ledger
 from prefect_sluice.domain.errors import Refused, SluiceError
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.next_step import Command, NextStep
@@ -135,8 +134,9 @@ def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
 def bundles_of_what_serves(workspace: Workspace) -> frozenset[str]:
     """Return the digests of the bundle files that releases, refreshes and what waits go on from: the releases that serve, by the
     ledger, those of open promotions, and their documents. Changes nothing, and opens no warehouse."""
-    present = ledger.fold(workspace.store.entries()).values()
-    serving = (workspace.store.promotion(now["promotion"]) for now in present)
+    store = workspace.store
+    present = (store.serves(environment) for environment in store.served_environments())
+    serving = (store.promotion(now["promotion"]) for now in present if now is not None)
     promotions = (
         *(promotion for promotion in serving if promotion is not None),
         *workspace.store.promotions(states=OPEN),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from prefect_sluice.domain import ledger
 from prefect_sluice.domain.promotion import State
 from prefect_sluice.reporting.web_addresses import promotion_of_run
 from prefect_sluice.workspace.workspace import Workspace
@@ -23,9 +22,7 @@ def cut_off(workspace: Workspace | None, run: str, how: str) -> str:
     promotion = promotion_of_run(workspace, run) if workspace is not None else None
     if workspace is None or promotion is None:
         return f"{how}. Nothing is half done. {_AGAIN}"
-    present = ledger.fold(workspace.store.entries(environment=promotion.environment)).get(
-        promotion.environment
-    )
+    present = workspace.store.serves(promotion.environment)
     serves = f"generation {present['generation']}" if present else "nothing yet"
     at = _AT.get(promotion.state, "")
     return f"{f'{how} {at}'.strip()}. Nothing is half done; {promotion.environment} serves {serves}. {_AGAIN}"

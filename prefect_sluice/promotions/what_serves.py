@@ -60,5 +60,5 @@ def known_history(
 
     What is served stays in it, and generation 0: that was adopted, and no promotion wrote it.
     """
-    ids = {item.id for item in workspace.store.promotions(environment=current.environment)}
+    ids = workspace.store.promotion_ids(current.environment)
     return tuple(item for item in history if item.number in {0, current.number} or item.promotion in ids)

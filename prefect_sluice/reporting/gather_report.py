@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from prefect_sluice.domain import ledger
 from prefect_sluice.domain.controls import in_force, of_release
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.displaced_names import Displaced
@@ -21,9 +20,12 @@ from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.reporting.write_pages import web
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.candidate import pace
+from prefect_sluice.state.store import StateStore
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.policy_in_force import recorded
 from prefect_sluice.workspace.workspace import Environment, Workspace
+
+_OF_RELEASE = ("release.packed", "release.composed", "block.placed", "block.lifted")
 
 
 def dossier(
@@ -38,13 +40,13 @@ def dossier(
     release = release or store.release(identifier)
     blocks = of_release(in_force(store.controls(), process.now()), identifier)
     if promotion is None:
-        return ReleaseRecord(release, entries=_entries(store.entries(), identifier, None), blocks=blocks)
+        return ReleaseRecord(release, entries=_entries(store, identifier, None), blocks=blocks)
     environment = workspace.environments.get(promotion.environment)
     plan, policy = _plan(workspace, promotion), recorded(workspace, promotion)
-    entries = store.entries()
+    entries = _entries(store, identifier, promotion)
     reports = store.reports(promotion.id)
     declared = store.declared(promotion.environment, identifier) or Declarations()
-    present = ledger.fold(entries).get(promotion.environment)
+    present = store.serves(promotion.environment)
     return ReleaseRecord(
         release=release,
         promotion=promotion,
@@ -52,10 +54,8 @@ def dossier(
         reports=tuple(report for _, report in reports),
         approvals=store.approvals(promotion.id),
         generations=_generations(workspace, environment, promotion),
-        others=tuple(
-            other for other in store.promotions() if other.release == identifier and other.id != promotion.id
-        ),
-        entries=_entries(entries, identifier, promotion),
+        others=tuple(other for other in store.promotions(releases=[identifier]) if other.id != promotion.id),
+        entries=entries,
         blocks=blocks,
         former=store.release(promotion.base_release) if promotion.base_release else None,
         stages=tuple(stage for stage, _ in reports),
@@ -68,7 +68,7 @@ def dossier(
         runs=store.timings(promotion.id),
         expected=_expected(workspace, environment, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
-        commits=_commits(entries, promotion),
+        commits=_commits(entries),
         displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
         way=way_of(workspace, promotion),
         web=web(workspace),
@@ -81,15 +81,11 @@ def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
     return stored_plan(workspace, promotion.plan) if own else None
 
 
-def _commits(entries: tuple[LedgerEntry, ...], promotion: Promotion) -> CommitRange | None:
+def _commits(entries: tuple[LedgerEntry, ...]) -> CommitRange | None:
     """Return the commits that come and go as they were when the promotion was begun: git may know no more of them today."""
     started = f"promotion.{State.STARTED.value}"
     for entry in entries:
-        if (
-            entry.event == started
-            and entry.facts.get("promotion") == promotion.id
-            and "commits" in entry.facts
-        ):
+        if entry.event == started and "commits" in entry.facts:
             return CommitRange.read(entry.facts["commits"])
     return None
 
@@ -105,19 +101,12 @@ def _generations(
     return ()
 
 
-def _entries(
-    entries: tuple[LedgerEntry, ...], release: str, promotion: Promotion | None
-) -> tuple[LedgerEntry, ...]:
-    """Return the ledger's entries about a promotion, and the one that packed its release."""
-
-    def is_about(entry: LedgerEntry) -> bool:
-        # What packed it, and what blocked it; the other entries with this release are other promotions'.
-        events = {"release.packed", "release.composed", "block.placed", "block.lifted"}
-        return (entry.event in events and entry.facts.get("release") == release) or (
-            promotion is not None and entry.facts.get("promotion") == promotion.id
-        )
-
-    return tuple(entry for entry in entries if is_about(entry))
+def _entries(store: StateStore, release: str, promotion: Promotion | None) -> tuple[LedgerEntry, ...]:
+    """Return the ledger's entries about a promotion, and those about its release that are no promotion's: what packed it, and
+    what blocked it."""
+    own = store.entries(promotion=promotion.id) if promotion is not None else ()
+    entries = {entry.number: entry for entry in (*store.entries(events=_OF_RELEASE, release=release), *own)}
+    return tuple(entries[number] for number in sorted(entries))
 
 
 def _displaced(

@@ -35,7 +35,8 @@ def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
     """Return the state of each environment, in their order, and after them the releases that are blocked everywhere.
     Changes nothing."""
     controls = in_force(workspace.store.controls(), process.now())
-    present = ledger.fold(workspace.store.entries())
+    serving = ((name, workspace.store.serves(name)) for name in workspace.environments)
+    present = {name: now for name, now in serving if now is not None}
     stands = tuple(
         replace(
             _stand(workspace, name, present.get(name), controls),

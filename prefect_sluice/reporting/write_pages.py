@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prefect_sluice.domain.controls import in_force, of_release
+from prefect_sluice.domain.digests import digest
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.promotions.work import Work, keeping, tell
 from prefect_sluice.reporting.forms_for_commands import Web
 from prefect_sluice.reporting.web_addresses import form_url, forms_of
 from prefect_sluice.runtime import process
+from prefect_sluice.runtime.after_answer import after_answer
 from prefect_sluice.state.bundles import write_whole
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -25,6 +28,8 @@ FOLDER = "reports"
 INDEX = "index"
 _MANY = 30
 """So many of an environment's promotions are looked at: those that a run can have moved on."""
+_MARK = "<!-- state "
+_MARK_LENGTH = len(_MARK) + 64 + len(" -->\n")
 
 
 def path_of(workspace: Workspace, promotion: str) -> Path:
@@ -51,13 +56,16 @@ def web(workspace: Workspace, status: str = "") -> Web:
 
 
 def write_index(workspace: Workspace, stands: Sequence[EnvironmentCard]) -> None:
-    """Write that page as of now. Raises OSError."""
+    """Write that page as of now, where it says anything else. Raises OSError."""
     from prefect_sluice.reporting.status_page import standing_page
 
     home = form_url(workspace, "release").partition("/deployment/")[0]
-    path = path_of(workspace, INDEX)
+    path, state = path_of(workspace, INDEX), digest([home, *map(repr, stands)])
+    if _written_state(path) == state:
+        return
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, standing_page(stands, process.now(), home).encode(), mode=0o644)
+    content = standing_page(stands, process.now(), home) + _mark(state)
+    write_whole(path, content.encode(), mode=0o644)
 
 
 def has_page(promotion: Promotion) -> bool:
@@ -68,35 +76,75 @@ def has_page(promotion: Promotion) -> bool:
 def write(workspace: Workspace, promotion: Promotion) -> None:
     """Write the page of a promotion's report as of now, in place of an older one; beside a remote bundle store, too.
 
+    Where it moved on meanwhile, it is written once more: whichever process is the last, the page is that of the state.
     Raises what `dossier` raises, and OSError.
     """
     from prefect_sluice.reporting.gather_report import dossier
     from prefect_sluice.reporting.report.html import page
     from prefect_sluice.reporting.report.make_report import report
 
-    content = page(report(dossier(workspace, promotion))).encode()
     path = path_of(workspace, promotion.id)
     path.parent.mkdir(exist_ok=True)
-    write_whole(path, content, mode=0o644)
-    workspace.bundles.put_page(f"{FOLDER}/{promotion.id}.html", content)
+    written = ""
+    while written != (state := page_states(workspace, [promotion])[promotion.id]):
+        content = (page(report(dossier(workspace, promotion))) + _mark(state)).encode()
+        write_whole(path, content, mode=0o644)
+        workspace.bundles.put_page(f"{FOLDER}/{promotion.id}.html", content)
+        written, promotion = state, workspace.store.promotion(promotion.id) or promotion
+
+
+def page_states(workspace: Workspace, promotions: Sequence[Promotion]) -> dict[str, str]:
+    """Return a digest, by promotion, of what the pages of promotions of one environment say that may change: where each stands,
+    whether it serves, who answered, what blocks its release."""
+    if not promotions:
+        return {}
+    store, now = workspace.store, process.now()
+    serving, controls = store.serves(promotions[0].environment), in_force(store.controls(), now)
+    answers = store.answers([promotion.id for promotion in promotions])
+    return {
+        promotion.id: digest(
+            {
+                "promotion": repr(promotion),
+                "serves": serving is not None and serving["promotion"] == promotion.id,
+                "answers": [repr(approval) for approval in answers[promotion.id]],
+                "blocks": [repr(control) for control in of_release(controls, promotion.release)],
+            }
+        )
+        for promotion in promotions
+    }
 
 
 def renew(workspace: Workspace, environment: str, promotion: str) -> None:
-    """Write the page of a promotion, and again those of its environment that say what is true no longer. Repeatable.
-
-    That are those which moved on since they were written, and that of the one which served before.
-    """
+    """Write the page of a promotion, and again those of its environment that say what is true no longer, whoever moved them on;
+    one that is true is left as it is. Repeatable: what a process that died did not write, the next one does."""
+    last = workspace.store.promotions(environment=environment, limit=_MANY, but=Cause.CHECK)
     own = workspace.store.promotion(promotion)
-    if own is None:
-        return
-    for shown in workspace.store.promotions(environment=environment, limit=_MANY, but=Cause.CHECK):
-        written = _written(path_of(workspace, shown.id))
-        served_before = own.generation is not None and shown.generation == own.base
-        true_since = max(shown.updated_at, own.updated_at) if served_before else shown.updated_at
-        if shown.id != promotion and written is not None and written < true_since:
+    others = [shown for shown in last if shown.id != promotion]
+    written = {shown.id: _written_state(path_of(workspace, shown.id)) for shown in last}
+    paged_ones = [shown for shown in others if written[shown.id] is not None or shown.state in OPEN]
+    if own is not None:
+        written[own.id] = _written_state(path_of(workspace, own.id))
+        paged_ones.append(own)
+    states = page_states(workspace, paged_ones)
+    for shown in paged_ones:
+        if has_page(shown) and written[shown.id] != states[shown.id]:
             write(workspace, shown)
-    if has_page(own):
-        write(workspace, own)
+
+
+def _mark(state: str) -> str:
+    """Return the last line of a page, by which a later run knows whether it is still true: a comment."""
+    return f"{_MARK}{state} -->\n"
+
+
+def _written_state(path: Path) -> str | None:
+    """Return the state that a page was written of, "" where it does not say; None where there is no page."""
+    try:
+        with path.open("rb") as page:
+            page.seek(max(path.stat().st_size - _MARK_LENGTH, 0))
+            end = page.read().decode(errors="replace")
+    except OSError:
+        return None
+    return end.partition(_MARK)[2].removesuffix(" -->\n")
 
 
 @contextlib.contextmanager
@@ -112,8 +160,14 @@ def paged(workspace: Workspace) -> Generator[None]:
     finally:
         promotion = kept[-1].promotion if kept else None
         if promotion is not None:
-            renewed(workspace, promotion)
-            index_renewed(workspace)
+            renew_after_answer(workspace, promotion)
+
+
+def renew_after_answer(workspace: Workspace, promotion: Promotion) -> None:
+    """Have the pages of a promotion's environment renewed, and that of what serves, once the answer is out. Raises nothing."""
+    workspace, environment = workspace.anew(), promotion.environment
+    after_answer(f"{workspace.root} {environment}", lambda: renewed(workspace, promotion))
+    after_answer(f"{workspace.root}", lambda: index_renewed(workspace))
 
 
 def index_renewed(workspace: Workspace) -> None:
@@ -132,10 +186,3 @@ def renewed(workspace: Workspace, promotion: Promotion) -> None:
         renew(workspace, promotion.environment, promotion.id)
     except Exception as error:  # a web server's page is not worth a release
         tell(f"the page of promotion {promotion.id} could not be written: {error}")
-
-
-def _written(path: Path) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    except OSError:
-        return None

@@ -38,7 +38,7 @@ def overtaken(workspace: Workspace, environment: str) -> tuple[Promotion, ...]:
     ]
     if not waited:
         return ()
-    entries = published(workspace, environment)
+    entries = published(workspace, environment, min(old.base for old in waited))
     last = number_of(entries[-1]) if entries else 0
     return tuple(
         old for old in waited if old.base < last and not other_than_refreshes(entries, old.base, last)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from itertools import islice
@@ -16,12 +16,13 @@ from prefect_sluice.domain.controls import Control, RollbackExtras
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.generation import Cause
-from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.ledger import GENERATION_WRITTEN, LEFT, LedgerEntry, ServedNow, fold
 from prefect_sluice.domain.promotion import Approval, ApprovalQuestion, Candidate, Lease, Promotion, State
 from prefect_sluice.domain.relation import Relation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.state import codec
+from prefect_sluice.state.entry_facts import EntryFact
 from prefect_sluice.state.records import RecordReads
 from prefect_sluice.state.tables import (
     AFTERCARE,
@@ -41,6 +42,7 @@ from prefect_sluice.state.tables import (
 
 _KEYS_AT_ONCE = 500
 _NAMED_WHEN_AMBIGUOUS = 3
+_ENTRIES_AT_ONCE = 100
 
 
 class Reads(RecordReads, ABC):
@@ -84,9 +86,11 @@ class Reads(RecordReads, ABC):
         limit: int | None = None,
         causes: Collection[Cause] = (),
         but: Cause | None = None,
+        releases: Collection[str] = (),
+        served: bool = False,
     ) -> tuple[Promotion, ...]:
-        """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states`, for `causes` and for other
-        causes than `but` where given."""
+        """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states`, for `causes`, for other
+        causes than `but`, and of `releases` (ids) where given; with `served` those that wrote a generation."""
         query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
         if environment is not None:
             query = query.where(PROMOTION.c.environment == environment)
@@ -96,9 +100,18 @@ class Reads(RecordReads, ABC):
             query = query.where(PROMOTION.c.cause.in_([cause.value for cause in causes]))
         if but is not None:
             query = query.where(PROMOTION.c.cause != but.value)
+        if releases:
+            query = query.where(PROMOTION.c.release.in_(sorted(releases)))
+        if served:
+            query = query.where(PROMOTION.c.generation.is_not(None))
         rows = self._rows(query)
         with codec.readable("a promotion", self.place):
             return tuple(codec.of(Promotion, row) for row in rows)
+
+    def promotion_ids(self, environment: str) -> frozenset[str]:
+        """Return the ids of the promotions of an environment."""
+        rows = self._rows(select(PROMOTION.c.id).where(PROMOTION.c.environment == environment))
+        return frozenset(str(row["id"]) for row in rows)
 
     def served_last(self, environment: str, *, with_policy: bool = False) -> Promotion | None:
         """Return the newest promotion that wrote a generation, or of those that brought a policy; None if there is none."""
@@ -113,7 +126,7 @@ class Reads(RecordReads, ABC):
     def served_first(self) -> Promotion | None:
         """Return the oldest promotion of a release that wrote a generation, in whichever environment; None if there is none."""
         query = select(PROMOTION).where(PROMOTION.c.generation.is_not(None), PROMOTION.c.release != "")
-        rows = self._rows(query.order_by(PROMOTION.c.created_at, PROMOTION.c.seq).limit(1))
+        rows = self._rows(query.order_by(PROMOTION.c.seq).limit(1))
         with codec.readable("a promotion", self.place):
             return codec.of(Promotion, rows[0]) if rows else None
 
@@ -163,6 +176,15 @@ class Reads(RecordReads, ABC):
         with codec.readable("an approval" + (f" of promotion {promotion}" if promotion else ""), self.place):
             return tuple(codec.of(Approval, row) for row in rows)
 
+    def answers(self, promotions: Collection[str]) -> dict[str, tuple[Approval, ...]]:
+        """Return the approvals and rejections of promotions (ids) by promotion, in the order they were recorded."""
+        answers: dict[str, tuple[Approval, ...]] = dict.fromkeys(promotions, ())
+        query = select(APPROVAL).where(APPROVAL.c.promotion.in_(sorted(promotions))).order_by(APPROVAL.c.seq)
+        with codec.readable("an approval", self.place):
+            for row in self._rows(query):
+                answers[row["promotion"]] += (codec.of(Approval, row),)
+        return answers
+
     def question(self, run: str) -> ApprovalQuestion | None:
         """Return what a run of a scheduler asked last; None if it asks nothing."""
         return next((question for question in self.questions() if question.run == run), None)
@@ -199,10 +221,14 @@ class Reads(RecordReads, ABC):
         *,
         environment: str | None = None,
         event: str | None = None,
+        events: Collection[str] = (),
+        promotion: str | None = None,
+        release: str | None = None,
         after: int = 0,
         limit: int | None = None,
     ) -> tuple[LedgerEntry, ...]:
-        """Return the ledger's entries with a number above `after`, in order; of one environment and event where given.
+        """Return the ledger's entries with a number above `after`, in order; of one environment, of one event or some, and about
+        one promotion or release (ids) where given.
 
         Raises LedgerBroken for an entry without the digest it was stored under; whether they follow from one
         another, `ledger.verify` says.
@@ -212,7 +238,34 @@ class Reads(RecordReads, ABC):
             query = query.where(LEDGER.c.environment == environment)
         if event is not None:
             query = query.where(LEDGER.c.event == event)
+        if events:
+            query = query.where(LEDGER.c.event.in_(sorted(events)))
+        if promotion is not None:
+            query = query.where(EntryFact("promotion") == promotion)
+        if release is not None:
+            query = query.where(EntryFact("release") == release)
         return tuple(codec.entry(row) for row in self._rows(query))
+
+    def entries_back(self, environment: str, event: str) -> Iterator[LedgerEntry]:
+        """Yield an event's entries in an environment, the newest first: who stops early has read few. Raises LedgerBroken."""
+        own = select(LEDGER).where(LEDGER.c.environment == environment, LEDGER.c.event == event)
+        newest_first = own.order_by(LEDGER.c.number.desc()).limit(_ENTRIES_AT_ONCE)
+        rows = self._rows(newest_first.limit(1))  # most ask for the last one alone
+        while rows:
+            yield from (codec.entry(row) for row in rows)
+            rows = self._rows(newest_first.where(LEDGER.c.number < rows[-1]["number"]))
+
+    def serves(self, environment: str) -> ServedNow | None:
+        """Return what an environment serves, as `ledger.fold` of all entries would, from the last ones alone; None where it
+        serves nothing. Raises LedgerBroken."""
+        last = (next(self.entries_back(environment, event), None) for event in (GENERATION_WRITTEN, LEFT))
+        entries = sorted((entry for entry in last if entry is not None), key=lambda entry: entry.number)
+        return fold(entries).get(environment)
+
+    def served_environments(self) -> tuple[str, ...]:
+        """Return the environments that ever served a generation, as the ledger has it."""
+        query = select(LEDGER.c.environment).where(LEDGER.c.event == GENERATION_WRITTEN).distinct()
+        return tuple(sorted(row["environment"] for row in self._rows(query)))
 
     def cached(self, kind: str, keys: Iterable[str]) -> dict[str, Json]:
         """Return what is cached, by key; a key that is not is left out, and so is one whose value cannot be read.
@@ -239,15 +292,18 @@ class Reads(RecordReads, ABC):
     def _one(self, table: Table, what: str, prefix: str) -> RowMapping | None:
         if not prefix:
             return None
+        # An id that is the prefix itself is never ambiguous, and found without looking at the others.
+        exact = self._rows(select(table).where(table.c.id == prefix))
+        if exact:
+            return exact[0]
         begins_so = func.substr(table.c.id, 1, len(prefix)) == prefix
-        # The shortest first: an id that is the prefix itself is never ambiguous.
-        query = select(table).where(begins_so).order_by(func.length(table.c.id), table.c.id)
-        rows = self._rows(query.limit(_NAMED_WHEN_AMBIGUOUS + 1))
-        if len(rows) > 1 and rows[0]["id"] != prefix:
+        ids = select(table.c.id).where(begins_so).order_by(func.length(table.c.id), table.c.id)
+        rows = self._rows(ids.limit(_NAMED_WHEN_AMBIGUOUS + 1))
+        if len(rows) > 1:
             names = ", ".join(str(row["id"])[: len(prefix) + 6] for row in rows[:_NAMED_WHEN_AMBIGUOUS])
             more = ", ..." if len(rows) > _NAMED_WHEN_AMBIGUOUS else ""
             raise BadInput(f"{prefix!r} is more than one {what}: {names}{more}", fix="give more of the id")
-        return rows[0] if rows else None
+        return self._rows(select(table).where(table.c.id == rows[0]["id"]))[0] if rows else None
 
 
 def _served_measures(environment: str, gate: str, subjects: Sequence[str], limit: int) -> Select[Any]:

@@ -75,6 +75,8 @@ PROMOTION = Table(
     _text("message"),
     Column[str]("policy", Text, nullable=False, server_default=""),
     Index("sluice_promotion_by_environment", "environment", "created_at"),
+    Index("sluice_promotion_by_state", "environment", "state"),
+    Index("sluice_promotion_by_release", "release"),
 )
 
 REPORT = Table(
@@ -204,7 +206,11 @@ LEDGER = Table(
     _text("before"),
     _text("digest"),
     Index("sluice_ledger_by_environment", "environment", "number"),
+    Index("sluice_ledger_by_event", "environment", "event", "number"),
 )
+BY_PROMOTION = "sluice_ledger_by_promotion"
+"""The index of the ledger's entries by the promotion that they are about. The migration alone has it: it is over an expression
+(see `entry_facts`), which no database describes as it was written."""
 
 DECLARED = Table(
     "sluice_declared",

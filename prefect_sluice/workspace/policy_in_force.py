@@ -75,10 +75,7 @@ def _refuse_unattested(workspace: Workspace, environment: str) -> None:
     if brought is None:
         return
     events = (GENERATION_WRITTEN, f"promotion.{State.STABLE.value}")
-    entries = [
-        item for event in events for item in workspace.store.entries(environment=environment, event=event)
-    ]
-    of_it = [item for item in entries if item.facts.get("promotion") == brought.id]
+    of_it = workspace.store.entries(environment=environment, events=events, promotion=brought.id)
     if not of_it or of_it[-1].facts.get("policy_digest", brought.policy) != brought.policy:
         raise Refused(
             f"the policy of promotion {brought.id}, which is in force in {environment}, is not what the ledger says",

@@ -21,6 +21,7 @@ LEFT = {
     "prefect_sluice/state/lease.py: _running": "who is at work in this process: a lease of another one of it was left behind",
     # Who listens, in this thread. Nothing is decided by it.
     "prefect_sluice/runtime/events.py: _listeners": "hears notices, nodes and verdicts, to show them",
+    "prefect_sluice/runtime/after_answer.py: _pending": "what is done once the answer is out: pages, which decide nothing",
     "prefect_sluice/promotions/work.py: _listeners": "hears lines about what is going on",
     "prefect_sluice/promotions/work.py: _around": "times and shows each stage",
     "prefect_sluice/promotions/work.py: _followers": "hears of the work after each stage",

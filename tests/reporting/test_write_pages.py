@@ -13,7 +13,14 @@ import pytest
 
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.work import listening
-from prefect_sluice.reporting.write_pages import address_of, path_of, renewed
+from prefect_sluice.reporting.write_pages import (
+    address_of,
+    index_renewed,
+    path_of,
+    renew_after_answer,
+    renewed,
+)
+from prefect_sluice.runtime.after_answer import answering
 from prefect_sluice.workspace.workspace import Workspace
 from tests.reporting.reported import PROMOTION, RELEASE
 
@@ -60,9 +67,39 @@ def test_a_page_is_written_anew_when_its_promotion_moved_on(workspace: Workspace
 def test_what_nobody_moved_is_left_alone(workspace: Workspace) -> None:
     old = kept(workspace, replace(PROMOTION, id="0" * 10))
     renewed(workspace, old)
-    path_of(workspace, old.id).write_text("as it was", encoding="utf-8")
+    as_it_was = "as it was" + page(workspace, old)[-90:]  # with the mark of the state that it was written of
+    path_of(workspace, old.id).write_text(as_it_was, encoding="utf-8")
     renewed(workspace, kept(workspace, replace(PROMOTION, id="1" * 10)))
-    assert page(workspace, old) == "as it was"
+    renewed(workspace, old)
+    assert page(workspace, old) == as_it_was
+    kept(workspace, replace(old, state=State.SUPERSEDED))
+    renewed(workspace, kept(workspace, replace(PROMOTION, id="1" * 10)))
+    assert ">SUPERSEDED<" in page(workspace, old)
+
+
+def test_what_a_process_that_died_did_not_write_the_next_one_does(workspace: Workspace) -> None:
+    died = kept(workspace, replace(PROMOTION, id="0" * 10))
+    renewed(workspace, kept(workspace, replace(PROMOTION, id="1" * 10)))
+    assert ">WAITING<" in page(workspace, died)
+
+
+def test_pages_are_written_once_the_answer_is_out_and_each_once(workspace: Workspace) -> None:
+    promotion = kept(workspace, PROMOTION)
+    with answering():
+        renew_after_answer(workspace, promotion)
+        renew_after_answer(workspace, promotion)
+        assert not path_of(workspace, promotion.id).exists()
+    assert path_of(workspace, promotion.id).exists()
+
+
+def test_the_page_of_what_serves_is_written_when_it_says_something_else(workspace: Workspace) -> None:
+    index_renewed(workspace)
+    written = path_of(workspace, "index").stat().st_ino
+    index_renewed(workspace)
+    assert path_of(workspace, "index").stat().st_ino == written
+    kept(workspace, PROMOTION)
+    index_renewed(workspace)
+    assert path_of(workspace, "index").stat().st_ino != written
 
 
 def test_any_machine_finds_it_beside_a_remote_bundle_store(workspace: Workspace) -> None:

@@ -52,6 +52,7 @@ def approve(
     environment's policy takes it: see approvers and self_approval in sluice.yml.
     """
     from prefect_sluice.domain.promotion import Decision
+    from prefect_sluice.reporting.write_pages import renew_after_answer
     from prefect_sluice.stages.approve import record
 
     workspace, pending = _find_promotion(folder, promotion)
@@ -62,6 +63,7 @@ def approve(
     if write is not None:
         return _write(pending, write, by, comment, console)
     given = record(workspace, pending, Decision.APPROVE, by=by, comment=comment)
+    renew_after_answer(workspace, pending)
     return _go_on(workspace, pending, by, console) if deploy else _tell(workspace, pending, given, console)
 
 
@@ -77,10 +79,12 @@ def reject(promotion: str, actor: str, comment: str, folder: Path, console: Cons
     a name and nothing else: a no changes nothing that is served.
     """
     from prefect_sluice.domain.promotion import Decision
+    from prefect_sluice.reporting.write_pages import renew_after_answer
     from prefect_sluice.stages.approve import record
 
     workspace, pending = _find_promotion(folder, promotion)
     given = record(workspace, pending, Decision.REJECT, by=who(actor, folder), comment=comment)
+    renew_after_answer(workspace, pending)
     return _tell(workspace, pending, given, console)
 
 

@@ -189,7 +189,6 @@ def _former(workspace: Workspace, environment: Environment) -> Former:
 
 def _served(workspace: Workspace, environment: Environment) -> Release | None:
     """Return the release that an environment serves, None if none; what is recorded, where the file is being written."""
-    from prefect_sluice.domain import ledger
     from prefect_sluice.domain.errors import WarehouseBusy
 
     if not environment.database.exists():
@@ -197,7 +196,7 @@ def _served(workspace: Workspace, environment: Environment) -> Release | None:
     try:
         name = workspace.warehouse(environment).generation(environment.name).release
     except WarehouseBusy:
-        present = ledger.fold(workspace.store.entries(environment=environment.name)).get(environment.name)
+        present = workspace.store.serves(environment.name)
         name = str(present["release"]) if present else ""
     return workspace.store.release(name) if name else None
 

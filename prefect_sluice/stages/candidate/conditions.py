@@ -93,8 +93,8 @@ def proven(
 def _served(workspace: Workspace, environment: str, release: Release) -> Promotion | None:
     """Return the last promotion by which a release served there; of one put together of a part, the release that part is of."""
     ids = {release.id, *([release.composed.of] if release.composed else [])}
-    done = workspace.store.promotions(environment=environment)
-    return next((item for item in done if item.release in ids and item.generation is not None), None)
+    done = workspace.store.promotions(environment=environment, releases=ids, served=True, limit=1)
+    return next(iter(done), None)
 
 
 def _without_a_look(
