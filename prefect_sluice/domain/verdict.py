@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import cast
 
@@ -148,6 +148,12 @@ class GateReport:
     def verdict(self) -> Verdict:
         """Return the worst finding; a gate that applies and found nothing at all is INCONCLUSIVE."""
         return overall(finding.verdict for finding in self.findings)
+
+    def without_tables(self) -> GateReport:
+        """Return it without the rows and tables of its findings; what an approval binds of them stays."""
+        return replace(
+            self, findings=tuple(replace(finding, evidence=None, more=()) for finding in self.findings)
+        )
 
 
 def overall(verdicts: Iterable[Verdict]) -> Verdict:

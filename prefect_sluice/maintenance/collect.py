@@ -172,8 +172,13 @@ def _collected(
             transaction.prune_cache(process.now() - _UNUSED, _CACHED)
             gone_promotions, undeclared = forgotten(standing, chosen)
             transaction.drop_records(gone_promotions, undeclared)
-            of_checks = {promotion.id for promotion in standing.promotions if not promotion.cause.publishes}
-            transaction.drop_unserved(of_checks.intersection(gone_promotions))
+            served = {promotion.id for promotion in standing.promotions if promotion.generation is not None}
+            # A yes that counts yet may be kept for a later attempt: what it was given to stays comparable.
+            now = process.now()
+            answered = {answer.promotion for answer in transaction.approvals() if answer.expires_at > now}
+            unserved = set(gone_promotions) - served - answered
+            transaction.prune_reports(served.intersection(gone_promotions), unserved)
+            transaction.drop_unserved(unserved)
             transaction.drop_checks(chosen, min(standing.since, process.now() - CHECKED_FOR))
     return Collected(request.dry_run, swept, gone, notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -98,6 +98,18 @@ class Transaction(Reads, RecordWrites):
             for name in promotions:
                 self._connection.execute(delete(table).where(table.c.promotion == name))
 
+    def prune_reports(self, served: Collection[str], unserved: Collection[str]) -> None:
+        """Forget what gates found of promotions that never served, and the numbers that they kept. Of those that served each
+        finding stays, as the evidence names it; the rows and tables that were shown with it go. Safe to repeat."""
+        for some in _pieces(unserved):
+            for table in (REPORT, MEASURE):
+                self._connection.execute(delete(table).where(table.c.promotion.in_(some)))
+        for some in _pieces(served):
+            tables = REPORT.c.document.contains('"evidence":{') | REPORT.c.document.contains('"more":[{')
+            for row in self._rows(select(REPORT).where(REPORT.c.promotion.in_(some), tables)):
+                bare = codec.report_row(codec.report(row).without_tables())
+                self._connection.execute(update(REPORT).where(REPORT.c.seq == row["seq"]).values(bare))
+
     def put_approval(self, approval: Approval) -> None:
         """Record a yes or no. Safe to repeat; it never makes a used approval unused.
 
@@ -190,8 +202,7 @@ class Transaction(Reads, RecordWrites):
 
     def touch_cached(self, kind: str, keys: Sequence[str]) -> None:
         """Note that cached values were used now. Safe to repeat."""
-        rest = iter(keys)
-        while some := list(islice(rest, _KEYS_AT_ONCE)):
+        for some in _pieces(keys):
             own = (CACHE.c.kind == kind) & CACHE.c.key.in_(some)
             self._connection.execute(update(CACHE).where(own).values(used_at=process.now()))
 
@@ -225,3 +236,9 @@ class Transaction(Reads, RecordWrites):
         else:
             statement = statement.on_conflict_do_nothing(index_elements=key)
         self._connection.execute(statement, all_rows)
+
+
+def _pieces(keys: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, _KEYS_AT_ONCE)):
+        yield some

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
-from prefect_sluice.domain.verdict import GateReport, Measure
+from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
 from prefect_sluice.state.store import StateStore
 from tests.state.queries import queries
 
@@ -94,3 +94,23 @@ def test_a_thousand_models_are_two_queries(store: StateStore) -> None:
         found = store.measures("prod", "budget", names)
     assert (len(found), len(found["model.shop.t999", "seconds"])) == (3000, 3)
     assert len(asked) == 2
+
+
+def test_pruned_reports_keep_what_was_served_without_its_rows(store: StateStore) -> None:
+    kept, old, refused = (served(store, number) for number in (1, 2, None))
+    rows_shown = Evidence(("id",), (("7",),), 1)
+    finding = Finding(
+        "diff", "rows", Verdict.WARNED, "1 row differs", evidence=rows_shown, more=(rows_shown,)
+    )
+    with store.transaction() as transaction:
+        for promotion in (kept, old, refused):
+            transaction.put_reports(promotion, "stage", [GateReport("diff", (finding,), seconds=1.5)])
+        transaction.prune_reports([old], [refused])
+        transaction.prune_reports([old], [refused])
+    assert [report.findings for _, report in store.reports(kept)] == [(finding,)]
+    assert store.reports(refused) == ()
+    ((stage, report),) = store.reports(old)
+    assert (stage, report) == ("stage", GateReport("diff", (finding,), seconds=1.5).without_tables())
+    assert report.findings[0].evidence is None
+    assert not report.findings[0].more
+    assert report.findings[0].summary == finding.summary
