@@ -14,6 +14,7 @@ from prefect_sluice.monitoring.care import Health, care_for, is_news
 from prefect_sluice.monitoring.run_signs import signed
 from prefect_sluice.orchestration.connections import connected
 from prefect_sluice.orchestration.dead_runs import begin_again, reap
+from prefect_sluice.orchestration.ended_previews import end_previews
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT, beating
 from prefect_sluice.orchestration.missed_refreshes import catch_up
 from prefect_sluice.orchestration.project_folder import project
@@ -32,7 +33,7 @@ from prefect_sluice.workspace.workspace import Workspace
 Care = Callable[[Workspace], tuple[str, ...]]
 """Looks after something in a project's folder, once a minute, and returns a line for each thing it did. Safe to repeat."""
 
-CARE: tuple[Care, ...] = (wake,)
+CARE: tuple[Care, ...] = (wake, end_previews)
 """What else is looked after."""
 
 HEALTHY, ATTENDED, UNHEALTHY, STILL_UNHEALTHY = "Healthy", "Attended", "Unhealthy", "StillUnhealthy"

@@ -22,12 +22,15 @@ from prefect_sluice.promotions.what_serves import know_what_serves, public_names
 from prefect_sluice.promotions.work import Stage, Status, Work, tell, walk
 from prefect_sluice.reporting.write_pages import paged
 from prefect_sluice.runtime import process
+from prefect_sluice.source.branches import branch_of
 from prefect_sluice.stages.after_rollback import follow_up, followed_up
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.plan_again import overtaken, planned_anew, request_again
+from prefect_sluice.stages.preview.end_previews import end_due
+from prefect_sluice.stages.preview.show_preview import previewed, rule_of
 from prefect_sluice.stages.rollback import rollback
 from prefect_sluice.stages.source import source
 from prefect_sluice.stages.stage import stage
@@ -95,11 +98,16 @@ def begin_check(
     request: CheckRequest, workspace: Workspace, *, wait: timedelta, ttl: timedelta = TTL
 ) -> Generator[Work]:
     """Give the work of a check to walk with. It changes nothing that is served, so no hold, freeze or block forbids it, and it
-    settles and ends nothing: it takes turns with other checks of the environment only, and works in folders of its own.
+    settles and ends nothing: it takes turns with other checks of the environment only, and works in folders of its own. One that
+    is to be shown ends the previews that have come to their end.
 
     Raises LeaseHeld when another check is at work and `wait` is over.
     """
     request = replace(request, asked=request.asked or process.now())
+    if request.preview:
+        request = replace(request, branch=request.branch or branch_of(workspace.repository, request.ref))
+        end_due(workspace, actor=request.actor)
+        rule_of(workspace, request)  # before anything is built for nothing
     workspace = workspace.beside(".check")
     told = wait_teller(request.lease_name, wait)
     with hold_lease(
@@ -127,7 +135,7 @@ def run(
     What a rollback asked to come after it does not run here, but in `catch_up`.
     """
     with begin(request, wait=wait, ttl=ttl, workspace=workspace) as work:
-        ended = followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause))))
+        ended = previewed(followed_up(walk(work, *(_STAGES[name] for name in stages_of(request.cause)))))
     plan_again(ended, wait=wait)
     return ended
 

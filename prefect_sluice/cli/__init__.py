@@ -36,6 +36,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "Show what each environment serves, and what waits."),
     "history": ("history", "List the generations of an environment, newest first."),
     "checks": ("checks", "List what checks of commits came to, newest first."),
+    "previews": ("previews", "List the previews that show what checks built."),
+    "end-preview": ("previews", "Take the names of a preview away."),
     "diff": ("diff", "Compare the rows of two generations."),
     "coverage": ("coverage", "Show what each model has: a key test, a contract, descriptions, a unit test."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
@@ -50,7 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Complete commands and options in your shell."),
 }
 """Each command's name, its module here (which holds it under that name, or as `_ATTRIBUTES` says), and its one-line help."""
-_ATTRIBUTES = {"release-hold": "release_hold", "open": "open_report"}
+_ATTRIBUTES = {"release-hold": "release_hold", "open": "open_report", "end-preview": "end_preview"}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Set up": ("init", "up", "completion", "leave"),
@@ -66,8 +68,8 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "unblock",
         "release-hold",
     ),
-    "Look": ("status", "history", "checks", "show", "logs", "report", "open", "diff", "coverage"),
-    "Keep": ("collect", "doctor", "backup", "restore"),
+    "Look": ("status", "history", "checks", "previews", "show", "logs", "report", "open", "diff", "coverage"),
+    "Keep": ("collect", "end-preview", "doctor", "backup", "restore"),
 }
 """The commands as the help lists them; a command that no group names stands at the end."""
 

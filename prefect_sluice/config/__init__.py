@@ -1,10 +1,9 @@
 """sluice.yml: its sections, its policy, and how it is read. What is handed on here is public: gates build on `Gate`."""
 
+from prefect_sluice.config.environments import PRODUCTION, EnvironmentPolicy
 from prefect_sluice.config.model import (
     FILE,
-    PRODUCTION,
     Config,
-    EnvironmentPolicy,
     Exemption,
     GateSettings,
     Model,

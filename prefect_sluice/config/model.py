@@ -7,11 +7,20 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from prefect_sluice.config import yaml_file
-from prefect_sluice.config.approvals import Approvals, Approving
+from prefect_sluice.config.approvals import Approvals
 from prefect_sluice.config.base import Duration, Section
+from prefect_sluice.config.environments import EnvironmentPolicy, KeepSettings, is_pattern, refuse_other_keys
 from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.config.key_problems import in_words
 from prefect_sluice.config.refreshes import Refreshing
@@ -19,62 +28,6 @@ from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll
 from prefect_sluice.domain.errors import ConfigInvalid
 
 FILE = "sluice.yml"
-PRODUCTION = ("prod", "production")
-"""Environments of these names ask for one approval unless the configuration says otherwise."""
-
-
-class KeepSettings(Section):
-    """Which generations `sluice collect` leaves whole: those among the last, and those younger than the age."""
-
-    generations: int = Field(default=10, ge=1, description="How many of the last generations stay whole.")
-    age: Duration = Field(
-        default=timedelta(days=7), description="Generations younger than this stay whole, however many."
-    )
-
-
-class EnvironmentPolicy(Approving):
-    """Where a release serves. Environments are ordered as they are written, production last."""
-
-    target: str | None = Field(
-        default=None,
-        description="The dbt target whose names and warehouse it uses. "
-        "Default: the one of the same name, else the profile's default.",
-    )
-    approvals: int | None = Field(
-        default=None,
-        ge=0,
-        le=1,
-        description="How many approvals a release needs. Default: 1 for prod and production, 0 elsewhere.",
-    )
-    refresh_approvals: int = Field(default=0, ge=0, le=1, description="How many approvals a refresh needs.")
-    after: str | None = Field(
-        default=None,
-        description="The environment in which a release must have been stable before it is promoted here; "
-        "`any` for no such rule. Default: the one written before it, prod and production counting as last.",
-    )
-    direct: Literal["allow", "deny"] = Field(
-        default="allow",
-        description="Whether `sluice release` may release here directly, or only `sluice promote`.",
-    )
-    keep: KeepSettings = Field(
-        default_factory=KeepSettings,
-        description="What `sluice collect` leaves whole; the generation that serves and the one that a rollback "
-        "goes to always are.",
-    )
-    partial: Literal["deny", "allow"] = Field(
-        default="deny",
-        description="What a refresh does when some relations fail: publish nothing, or what does not hang together with them.",
-    )
-    refresh: Refreshing = Field(
-        default_factory=Refreshing,
-        description="What a refresh does that finds a hold, a freeze, a block, or another one at work.",
-    )
-    isolation: Literal["off", "preferred", "required"] = Field(
-        default="preferred",
-        description="Whether dbt runs in a process of its own that is shut in: it reads its checkout and what serves, and "
-        "builds. `preferred`: where this machine cannot isolate it, it runs with the rights of the deployer, and that is told; "
-        "`required`: there nothing is built. `off`: dbt runs in Sluice's own process.",
-    )
 
 
 class Exemption(Section):
@@ -302,6 +255,24 @@ class Config(Section):
         pattern=r"^([a-z0-9-]+/[^/\s]+)?$",
         description="The Prefect notification block that hears of failed and late runs, as type/name: slack-webhook/oncall.",
     )
+
+    @property
+    def served(self) -> Mapping[str, EnvironmentPolicy]:
+        """The environments that are named, in order: those to which something is released."""
+        return {name: policy for name, policy in self.environments.items() if not is_pattern(name)}
+
+    @property
+    def previews(self) -> Mapping[str, EnvironmentPolicy]:
+        """The patterns of previews, in order."""
+        return {name: policy for name, policy in self.environments.items() if is_pattern(name)}
+
+    @field_validator("environments")
+    @classmethod
+    def _previews(cls, environments: dict[str, EnvironmentPolicy]) -> dict[str, EnvironmentPolicy]:
+        named = [name for name in environments if not is_pattern(name)]
+        for name, policy in environments.items():
+            refuse_other_keys(name, policy, named)
+        return environments
 
 
 def json_schema() -> dict[str, Any]:

@@ -16,8 +16,8 @@ from prefect_sluice.domain.generation import Cause
 
 _FORM = 1
 """The form of the document. One of a later form is refused, since what it allows is not known here."""
-_NOT_POLICY = frozenset({"target"})
-"""Where an environment is, not what may be done there."""
+_NOT_POLICY = frozenset({"target", "like", "ttl"})
+"""Where an environment is, and what previews are like: not what may be done there."""
 _CAME_LATER: Mapping[str, Json] = {"isolation": "preferred", "approval_binds": "change"}
 """Keys that an older Sluice did not know, each with its default: left out where they say that, so that no policy is another one
 because Sluice is."""
@@ -85,11 +85,12 @@ class ReleaseRules:
 
 def policy_in_file(settings: config.Config, environment: str) -> ReleaseRules | None:
     """Return the policy of an environment as a sluice.yml has it; None where it names environments, and not this one."""
-    if settings.environments and environment not in settings.environments:
+    named = settings.served
+    if named and environment not in named:
         return None
-    own = settings.environments.get(environment, config.EnvironmentPolicy())
+    own = named.get(environment, config.EnvironmentPolicy())
     approvals = own.approvals if own.approvals is not None else int(environment in config.PRODUCTION)
-    after = own.after if own.after is not None else _before(tuple(settings.environments), environment)
+    after = own.after if own.after is not None else _before(tuple(named), environment)
     own = own.model_copy(update={"approvals": approvals, "after": after})
     return ReleaseRules(environment, own, dict(settings.gates), settings.approvals)
 

@@ -75,6 +75,9 @@ class CheckPoll(Section):
         description="The branches whose newest commits are checked; * and ? stand for any.",
     )
     environment: str = Field(default="", description="Beside what; empty is the default environment.")
+    previews: bool = Field(
+        default=False, description="Whether what passes is shown in a preview of the branch's own."
+    )
 
 
 class Schedules(Section):

@@ -41,7 +41,12 @@ class Target:
     @property
     def names(self) -> tuple[str, str]:
         """Where its public names are: two targets with the same one cannot both be environments."""
-        return self.database.identity, str(self.settings.get("schema", "main"))
+        return self.database.identity, self.schema
+
+    @property
+    def schema(self) -> str:
+        """The schema of its relations that name none of their own."""
+        return str(self.settings.get("schema", "main"))
 
 
 @dataclass(frozen=True, slots=True)

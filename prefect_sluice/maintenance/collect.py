@@ -30,9 +30,11 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.checks import checks, end_dead
 from prefect_sluice.stages.deploy import settle
+from prefect_sluice.stages.preview.end_previews import end_due
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.state.lease import hold_lease, this_process
+from prefect_sluice.state.records import Preview
 from prefect_sluice.warehouse.base import Warehouse
 from prefect_sluice.warehouse.database import Database
 from prefect_sluice.warehouse.inventory import DiskUse, Inventory
@@ -42,6 +44,8 @@ STARTED, DONE, SWEPT = "collect.started", "collect.done", "collect.files"
 
 _UNUSED = timedelta(days=90)
 """How long the state store keeps what can be derived again and nobody asked for."""
+_OF_PREVIEW = Retention(1, timedelta(0))
+"""How much of a preview stays: what it shows."""
 _CACHED = 100_000
 """How much of it the state store keeps at most."""
 
@@ -113,6 +117,7 @@ def collect(
         for environment in environments.values():
             know_what_serves(workspace, environment)
         return _collected(workspace, request, environments, chosen, ())
+    end_due(workspace, actor=request.actor, ask_git=True)
     with _leases(workspace, sorted(environments), request.actor, wait) as leases:
         for lease in leases:
             environment = environments[lease.environment]
@@ -169,6 +174,7 @@ def _collected(
     gone = leftover_files if request.dry_run else _removed(workspace, request, leftover_files)
     if not request.dry_run:
         with workspace.store.transaction() as transaction:
+            transaction.drop_previews(name for warehouse in swept for name in warehouse.plan.forgets)
             transaction.prune_cache(process.now() - _UNUSED, _CACHED)
             gone_promotions, undeclared = forgotten(standing, chosen)
             transaction.drop_records(gone_promotions, undeclared)
@@ -239,6 +245,7 @@ def plan_warehouse(
     The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
     """
     barred = blocked(controls(workspace))
+    previews = _previews(workspace, environments)
     rests = {environment.name: at_rest(workspace, environment, inventory) for environment in environments}
     pairs = [
         (where, name, resting) for where, histories in rests.items() for name, resting in histories.items()
@@ -246,13 +253,17 @@ def plan_warehouse(
     staying = [(where, resting) for where, name, resting in pairs if name not in ends]
     inputs = CollectInputs(
         inventory=inventory,
-        keep={environment.name: retention(environment, inventory, barred) for environment in environments},
+        keep={
+            **{environment.name: retention(environment, inventory, barred) for environment in environments},
+            **dict.fromkeys((preview.name for preview in previews if preview.ended is None), _OF_PREVIEW),
+        },
         now=process.now(),
         promised={
             **{resting.address: f"the history of {resting.name} of {where}" for where, resting in staying},
             **promised(workspace),
         },
         ours=frozenset(relation.address for relation in workspace.store.relations()),
+        ended=frozenset(preview.name for preview in previews if preview.ended is not None),
     )
     plan = plan_collection(inputs, warehouse.linker.references)
     gone = {drop.address for drop in plan.drops}
@@ -261,6 +272,12 @@ def plan_warehouse(
         resting=tuple(sorted((where, resting.name) for where, resting in staying)),
         ended=tuple(sorted((where, resting.name) for where, _, resting in pairs if resting.address in gone)),
     )
+
+
+def _previews(workspace: Workspace, environments: Sequence[Environment]) -> tuple[Preview, ...]:
+    """Return the previews that are like one of these environments, those that have ended, too."""
+    names = {environment.name for environment in environments}
+    return tuple(preview for preview in workspace.store.previews(ended=True) if preview.like in names)
 
 
 def retention(environment: Environment, inventory: Inventory, barred: Collection[str]) -> Retention:
@@ -299,6 +316,7 @@ def _drop(
         "generations": [f"{name} {number}" for name, number in plan.generations],
         **({"history": [f"{where} {name}" for where, name in plan.ended]} if plan.ended else {}),
         **({"old_names": [f"{where} {name}" for where, name in plan.over]} if plan.over else {}),
+        **({"previews": list(plan.forgets)} if plan.forgets else {}),
     }
     _tell_ledger(workspace, STARTED, request.actor, facts)
     reach(FaultPoint.COLLECT_INTENT)

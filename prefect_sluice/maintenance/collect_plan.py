@@ -30,7 +30,8 @@ class CollectInputs:
 
     `keep` says how much stays, by environment; one that is not in it stays whole (another project's, perhaps).
     `promised` are addresses that open promotions name, and why; `ours` those that the state store knows as built
-    by Sluice, beside those that a pointer ever led to.
+    by Sluice, beside those that a pointer ever led to. `ended` are environments that have come to their end: nothing of them
+    stays.
     """
 
     inventory: Inventory
@@ -38,6 +39,7 @@ class CollectInputs:
     now: datetime
     promised: Mapping[Name, str] = field(default_factory=dict[Name, str])
     ours: frozenset[Name] = frozenset()
+    ended: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class CollectPlan:
     `kept` says of every relation that stays what needs it; `strangers` are those of them that Sluice never made.
     `bases` are the current generations the plan is for; `resting` the public names, with their environment, that nothing
     serves and whose history stays, `ended` those whose history goes because somebody said so; `over` are old names whose day
-    has come.
+    has come; `forgets` environments that have come to their end.
     """
 
     drops: tuple[StoredRelation, ...]
@@ -58,11 +60,12 @@ class CollectPlan:
     resting: tuple[tuple[str, Name], ...] = ()
     ended: tuple[tuple[str, Name], ...] = ()
     over: tuple[tuple[str, Name], ...] = ()
+    forgets: tuple[str, ...] = ()
 
     @property
     def does_something(self) -> bool:
         """Say whether anything goes."""
-        return bool(self.drops or self.generations or self.over)
+        return bool(self.drops or self.generations or self.over or self.forgets)
 
     @property
     def rows(self) -> int:
@@ -77,7 +80,13 @@ class CollectPlan:
     def collection(self, run: str, at: datetime) -> Collection:
         """Return the plan as the warehouse takes it."""
         return Collection(
-            run, at, tuple(drop.address for drop in self.drops), self.generations, dict(self.bases), self.over
+            run,
+            at,
+            tuple(drop.address for drop in self.drops),
+            self.generations,
+            dict(self.bases),
+            self.over,
+            self.forgets,
         )
 
     def document(self) -> Json:
@@ -95,6 +104,7 @@ class CollectPlan:
             "history_kept": [{"environment": where, "name": str(name)} for where, name in self.resting],
             "history_dropped": [{"environment": where, "name": str(name)} for where, name in self.ended],
             "old_names_dropped": [{"environment": where, "name": str(name)} for where, name in self.over],
+            "previews_forgotten": list(self.forgets),
         }
 
 
@@ -140,7 +150,7 @@ def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
         having = [number for number in kept.get(span.environment, ()) if span.holds(number)]
         if having:
             reasons[span.pointer.address] = f"generation {max(having)} of {span.environment}"
-        elif span.environment not in inputs.keep:
+        elif span.environment not in inputs.keep and span.environment not in inputs.ended:
             # Also where its generation was collected: it may be built upon as long as it is there.
             reasons[span.pointer.address] = f"{span.environment}, which is not looked at here"
     reachable = dict(reasons)
@@ -159,6 +169,8 @@ def _whole(inputs: CollectInputs, environment: str) -> frozenset[int]:
         generation for generation in inputs.inventory.generations if generation.environment == environment
     ]
     keep = inputs.keep.get(environment)
+    if environment in inputs.ended:
+        return frozenset()
     if keep is None:
         return frozenset(generation.number for generation in history)
     return whole(history, keep, inputs.now)
@@ -177,6 +189,7 @@ def plan_collection(inputs: CollectInputs, reads: Reads) -> CollectPlan:
         _strangers(inputs),
         {name: inputs.inventory.current(name) for name in inputs.inventory.environments},
         over=_over(inputs),
+        forgets=tuple(sorted(inputs.ended & set(inputs.inventory.environments))),
     )
 
 
@@ -215,6 +228,7 @@ def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple
     incomplete = {
         (generation.environment, generation.number)
         for generation in inputs.inventory.generations
+        if generation.environment not in inputs.ended
         for span in spans
         if span.environment == generation.environment and span.holds(generation.number)
     }

@@ -37,6 +37,7 @@ from prefect_sluice.pipeline import begin, plan_again
 from prefect_sluice.promotions.request import AnyRequest, Request
 from prefect_sluice.promotions.work import Stage, Status, Work, walk
 from prefect_sluice.stages.after_rollback import followed_up
+from prefect_sluice.stages.preview.show_preview import previewed
 from prefect_sluice.stages.resume import ended, forget, going_on, is_decided, pinned, recorded_work, waits_on
 from prefect_sluice.workspace.workspace import Workspace
 
@@ -115,7 +116,7 @@ def at_work(workspace: Workspace, request: Request, stages: Stages, wait: timede
 
 def _walked(workspace: Workspace, request: Request, stages: Stages, wait: timedelta) -> Work:
     with begin(request, wait=wait, workspace=workspace) as work:
-        return followed_up(walk(work, *stages))
+        return previewed(followed_up(walk(work, *stages)))
 
 
 def _answered(

@@ -19,6 +19,9 @@ from prefect_sluice.promotions.request import CheckRequest
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.runtime import process
 from prefect_sluice.source import git
+from prefect_sluice.source.branches import branch_heads
+from prefect_sluice.stages.preview.end_previews import end_due
+from prefect_sluice.workspace.previews import BY_BRANCH
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 
@@ -43,18 +46,25 @@ def _checked(request: CheckRequest, stages: Stages, here: RunContext) -> State[W
                 return nothing_new(
                     f"branch {request.branch} is not among those that are checked: {', '.join(patterns)}"
                 )
-            return concluded(
-                at_work(workspace, replace(full, ref=fetch_ref(workspace, request.ref)), stages, here.wait)
-            )
+            full = _shown(workspace, replace(full, ref=fetch_ref(workspace, request.ref)))
+            return concluded(at_work(workspace, full, stages, here.wait))
         environment = workspace.environment(request.environment or None)
         head = newest_unchecked(workspace, environment, _patterns(workspace))
+        end_due(workspace, actor=request.actor, ask_git=True)
         if head is None:
             return nothing_new(f"no commit of {', '.join(_patterns(workspace))} that was not checked")
         try:
-            new = replace(full, ref=head.commit, branch=head.branch)
+            new = _shown(workspace, replace(full, ref=head.commit, branch=head.branch))
             return concluded(at_work(workspace, new, stages, here.wait))
         except LeaseHeld as later:
             return nothing_new(f"{head.commit[:7]} is new on {head.branch}, and waits: {later}")
+
+
+def _shown(workspace: Workspace, request: CheckRequest) -> CheckRequest:
+    """Return the request with the preview that `schedules.check` has it shown in, where it has a branch and names none."""
+    check = workspace.settings.schedules.check
+    wanted = check is not None and check.previews and request.branch and not request.preview
+    return replace(request, preview=BY_BRANCH) if wanted else request
 
 
 def newest_unchecked(
@@ -63,7 +73,7 @@ def newest_unchecked(
     """Fetch, and return the newest head of a branch that matches and that no check came to an end for; None for none. Runs no
     stage, opens no warehouse. Repeatable. Raises BadInput when the remote does not answer."""
     repository = git.root(workspace.root)
-    heads = git.branch_heads(repository, git.fetch(repository))
+    heads = branch_heads(repository, git.fetch(repository))
     done = {check.commit for check in workspace.store.checks(environment.name) if check.ended is not None}
     return next_to_check(heads, patterns, done, process.now())
 

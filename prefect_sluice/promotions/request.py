@@ -65,13 +65,15 @@ class ReleaseRequest(_Asked):
 @dataclass(frozen=True, slots=True)
 class CheckRequest(_Asked):
     """A commit that is built and judged as its release would be, and not published: `ref` names it, `branch` where it
-    was found ("": not said). `asked` is when it was asked
-    for, UTC (None: it was not begun): what another check of the same commit came to since then answers for this one."""
+    was found ("": not said). `preview` is the preview to show it in ("": none; BY_BRANCH: the branch's own). `asked` is when it
+    was asked for, UTC (None: it was not begun): what another check of the same commit came to since then answers for this
+    one."""
 
     cause: ClassVar[Cause] = Cause.CHECK
 
     ref: str = "HEAD"
     branch: str = field(default="", kw_only=True)
+    preview: str = field(default="", kw_only=True)
     asked: datetime | None = field(default=None, kw_only=True)
 
     @property

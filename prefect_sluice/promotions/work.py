@@ -22,6 +22,7 @@ from prefect_sluice.runtime.cancellation import surface_cancellation
 from prefect_sluice.warehouse.publishing import Published
 
 if TYPE_CHECKING:
+    from prefect_sluice.state.records import Preview
     from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -66,7 +67,8 @@ class Work:
     `workspace` is the one that the run opened, under its lease: who needs it takes it from here, and opens none.
     `approved_by` is whose yes it used, as it is shown, "" where none was needed; `resumed` says that its candidate was made and
     judged by an earlier run, which showed the findings; `published` how the generation got into the warehouse, None where that
-    was done before; `took` what each stage of this run took.
+    was done before; `took` what each stage of this run took. `preview` shows what a check let through; `unseen` says why
+    it is not shown although that was asked for.
     """
 
     request: Request
@@ -82,6 +84,8 @@ class Work:
     published: Published | None = None
     outcome: Outcome | None = None
     took: tuple[StageTime, ...] = field(default=(), compare=False)
+    preview: Preview | None = field(default=None, kw_only=True)
+    unseen: str = field(default="", kw_only=True)
     commits: CommitRange | None = field(default=None, kw_only=True)
     workspace: Workspace = field(kw_only=True, compare=False, repr=False)
 

@@ -15,6 +15,8 @@ from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.work import Work
+from prefect_sluice.state.records import Preview
+from prefect_sluice.workspace.previews import preview_schema
 
 Object: TypeAlias = dict[str, Json]
 
@@ -188,4 +190,24 @@ def work(value: Work, exit_code: int) -> Object:
         "reports": reports(value.reports),
         "generation": generation(value.generation) if value.generation else None,
         "publish": value.published.facts() if value.published else None,
+        **({"preview": preview(value.preview)} if value.preview else {}),
+    }
+
+
+def preview(value: Preview) -> Object:
+    """Return a preview."""
+    return {
+        "name": value.name,
+        "like": value.like,
+        "beside": value.beside,
+        "schema": preview_schema(value.name),
+        "branch": value.branch,
+        "commit": value.commit,
+        "promotion": value.promotion or None,
+        "generation": value.number,
+        "by": value.by,
+        "at": value.at.isoformat(),
+        "until": value.until.isoformat(),
+        "ended": value.ended.isoformat() if value.ended else None,
+        "reason": value.reason,
     }

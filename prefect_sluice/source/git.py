@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.poll_rules import BranchHead
 from prefect_sluice.domain.release import Change
 from prefect_sluice.domain.untrusted_text import is_text, parsing
 from prefect_sluice.runtime import process
@@ -309,11 +308,16 @@ def fetch(repository: Path) -> str:
 
     Raises BadInput when the remote does not answer, or asks for a password.
     """
-    names = output(repository, "remote").split()
-    remote = "origin" if "origin" in names else names[0] if len(names) == 1 else ""
+    remote = remote_of(repository)
     if remote:
         _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
     return remote
+
+
+def remote_of(repository: Path) -> str:
+    """Return the remote that is fetched from: `origin`, or the only one there is; "" for none."""
+    names = output(repository, "remote").split()
+    return "origin" if "origin" in names else names[0] if len(names) == 1 else ""
 
 
 def has(repository: Path, ref: str) -> bool:
@@ -329,22 +333,6 @@ def head(repository: Path, branch: str, remote: str = "") -> str:
             return commit
     fix = "see which there are: git branch --all; git tag"
     raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
-
-
-def branch_heads(repository: Path, remote: str = "") -> tuple[BranchHead, ...]:
-    """Return what the branches of a remote point at ("": those that are here), the newest commit first."""
-    where = f"refs/remotes/{remote}" if remote else "refs/heads"
-    form = "%(objectname) %(committerdate:unix) %(symref)%00%(refname)"
-    heads: list[BranchHead] = []
-    for line in output(
-        repository, "for-each-ref", "--sort=-committerdate", f"--format={form}", where
-    ).splitlines():
-        facts, _, ref = line.partition("\0")
-        commit, seconds, *symbolic = facts.split()
-        if not symbolic:  # `origin/HEAD` is another name of one of them
-            at = datetime.fromtimestamp(int(seconds), UTC)
-            heads.append(BranchHead(ref.removeprefix(f"{where}/"), commit, at))
-    return tuple(heads)
 
 
 def _run(

@@ -14,6 +14,7 @@ from prefect_sluice.domain.errors import SluiceError
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
+from prefect_sluice.promotions.candidate_files import candidate_is_whole
 from prefect_sluice.promotions.controls import current
 from prefect_sluice.promotions.records import OPEN, advance, promotion_of
 from prefect_sluice.promotions.request import CheckRequest
@@ -34,7 +35,7 @@ def begun(
     again: Promotion | None = None
     for old in checks(workspace, fresh.environment, _LOOKED_AT):
         same = (old.plan, old.policy) == (fresh.plan, fresh.policy)
-        if same and _answers(old, request):
+        if same and _answers(workspace, old, request):
             return _answered(work, workspace, old)
         if old.state in ENDED:
             continue
@@ -58,11 +59,12 @@ def end_dead(workspace: Workspace, promotion: Promotion, actor: str) -> Promotio
     return advance(workspace, promotion, State.SUPERSEDED, actor=actor, message=message)
 
 
-def _answers(old: Promotion, request: CheckRequest) -> bool:
-    """Say whether a check of the very same plan under the same policy answers for one that is asked for now: a yes does; a no
-    only where it was found while this one waited, since somebody may have mended what is not in the plan."""
+def _answers(workspace: Workspace, old: Promotion, request: CheckRequest) -> bool:
+    """Say whether a check of the very same plan under the same policy answers for one that is asked for now: a yes does, for a
+    preview if what it built is still there; a no only where it was found while this one waited, since somebody may have mended
+    what is not in the plan."""
     if old.state is State.CHECKED:
-        return True
+        return not request.preview or candidate_is_whole(workspace, old)
     return old.state is State.REFUSED and request.asked is not None and old.updated_at >= request.asked
 
 

@@ -21,7 +21,17 @@ from prefect_sluice.domain.refresh_rules import RefreshAttempt
 from prefect_sluice.domain.run_signs import SignOfLife
 from prefect_sluice.runtime import documents
 from prefect_sluice.state import codec
-from prefect_sluice.state.tables import ALERT, CHECK, CONDITIONS, DECLARED, POLL, REFRESH, SIGN, TIMING
+from prefect_sluice.state.tables import (
+    ALERT,
+    CHECK,
+    CONDITIONS,
+    DECLARED,
+    POLL,
+    PREVIEW,
+    REFRESH,
+    SIGN,
+    TIMING,
+)
 
 _AT_ONCE = 500
 """Keys in one statement."""
@@ -72,6 +82,29 @@ class CheckResult:
         return self.ended - self.at if self.ended else None
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a check built, under public names of its own. Times are UTC.
+
+    `like` is the environment that it was checked for, `beside` that one's generation then, `number` the preview's own generation
+    (0: it was never published). `promotion` is the check's ("": nothing was to be built), `branch` where its commit was found
+    ("": not said). It ends at `until`; `ended` is None while its names are there, `reason` why they went.
+    """
+
+    name: str
+    like: str
+    branch: str
+    commit: str
+    promotion: str
+    by: str
+    beside: int
+    number: int
+    at: datetime
+    until: datetime
+    ended: datetime | None = None
+    reason: str = ""
+
+
 class RecordReads(ABC):
     """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read."""
 
@@ -120,6 +153,20 @@ class RecordReads(ABC):
         query = select(CHECK).where(CHECK.c.environment == environment, CHECK.c.commit == commit)
         with codec.readable(f"the check of {commit[:7]}", self.place):
             return next((codec.of(CheckResult, row) for row in self._rows(query)), None)
+
+    def previews(self, *, ended: bool = False) -> tuple[Preview, ...]:
+        """Return the previews whose names are there, by name; with `ended` also those that have ended."""
+        query = select(PREVIEW).order_by(PREVIEW.c.name)
+        if not ended:
+            query = query.where(PREVIEW.c.ended.is_(None))
+        with codec.readable("a preview", self.place):
+            return tuple(codec.of(Preview, row) for row in self._rows(query))
+
+    def preview(self, name: str) -> Preview | None:
+        """Return the preview of that name, ended or not; None if there never was one."""
+        with codec.readable(f"preview {name!r}", self.place):
+            rows = self._rows(select(PREVIEW).where(PREVIEW.c.name == name))
+            return next((codec.of(Preview, row) for row in rows), None)
 
     def alert(self, scope: str) -> AlertRecord | None:
         """Return what people were told last of what was looked at; None if nothing."""
@@ -185,6 +232,10 @@ class RecordWrites(ABC):
         """Record how the check of a commit stands, in place of the one before."""
         self._upsert(CHECK, [codec.columns(result)], ("environment", "commit"))
 
+    def put_preview(self, preview: Preview) -> None:
+        """Record how a preview stands, in place of what was recorded before."""
+        self._upsert(PREVIEW, [codec.columns(preview)], ("name",))
+
     def put_alert(self, scope: str, alert: AlertRecord) -> None:
         """Record what people were told of what was looked at, in place of what they were told before."""
         problems = canonical(list(alert.problems)).decode()
@@ -214,6 +265,13 @@ class RecordWrites(ABC):
         for some in _pieces(environments):
             old = CHECK.c.environment.in_(some) & (CHECK.c.at < before)
             self._connection.execute(delete(CHECK).where(old))
+
+    def drop_previews(self, names: Iterable[str]) -> None:
+        """Forget previews that have ended, and of which the warehouse has nothing any more."""
+        for some in _pieces(names):
+            self._connection.execute(
+                delete(PREVIEW).where(PREVIEW.c.name.in_(some) & PREVIEW.c.ended.is_not(None))
+            )
 
     def drop_sign(self, run: str) -> None:
         """Forget that a flow run lived."""

@@ -254,6 +254,23 @@ CHECK = Table(
     Column("findings", Integer, nullable=False),
 )
 
+PREVIEW = Table(
+    "sluice_preview",
+    METADATA,
+    _text("name", primary_key=True),
+    _text("like"),
+    _text("branch"),
+    _text("commit"),
+    _text("promotion"),
+    _text("by"),
+    Column("beside", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    _time("at"),
+    _time("until"),
+    _time("ended", nullable=True),
+    _text("reason"),
+)
+
 POLL = Table(
     "sluice_poll",
     METADATA,

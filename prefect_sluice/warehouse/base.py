@@ -117,6 +117,7 @@ class Publication:
     """Everything one publish does: relations to bring in, what the tables hold, and the generation to write on top of `base`.
 
     `adopt` moves what stands under public names into the store first; `zero` is the generation that then serves them.
+    `leaves` are schemas that the environment had for itself: they go where nothing stands in them afterwards.
     """
 
     generation: Generation
@@ -127,6 +128,7 @@ class Publication:
     adopt: tuple[Adopted, ...] = ()
     zero: Generation | None = None
     held: tuple[RelationContent, ...] = ()
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

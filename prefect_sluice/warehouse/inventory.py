@@ -85,7 +85,8 @@ class Collection:
     """What one collection does: the relations that go, the generations that lose one and so can never be served again.
 
     `bases` are the current generations by environment that it was planned for; `at` is UTC. `over` are old names whose day has
-    come, with their environment: their views go, and no generation has them any more.
+    come, with their environment: their views go, and no generation has them any more. `forgets` are environments that have
+    ended: all that is written of their generations goes.
     """
 
     run: str
@@ -94,6 +95,7 @@ class Collection:
     generations: tuple[tuple[str, int], ...]
     bases: Mapping[str, int]
     over: tuple[tuple[str, Name], ...] = ()
+    forgets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

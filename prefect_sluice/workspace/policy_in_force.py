@@ -205,7 +205,7 @@ def _owners(workspace: Workspace, environment: str) -> ReleaseRules | None:
     if more:
         fix = f"a policy holds {', '.join(sorted(_OWNERS))}; all else stands in {workspace.file.name}"
         raise ConfigInvalid(f"{more[0]!r} is no part of a policy", str(path), fix)
-    return policy_in_file(settings, environment) if environment in settings.environments else None
+    return policy_in_file(settings, environment) if environment in settings.served else None
 
 
 def _default(environment: str) -> ReleaseRules:

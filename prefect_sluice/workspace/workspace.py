@@ -168,9 +168,7 @@ class Workspace:
     @cached_property
     def environments(self) -> Mapping[str, Environment]:
         """The environments by name, in order. Raises ConfigInvalid when there is none, or two share their names."""
-        written = self.settings.environments or {
-            name: config.EnvironmentPolicy() for name in self.profile.usable()
-        }
+        written = self.settings.served or {name: config.EnvironmentPolicy() for name in self.profile.usable()}
         if not written:
             raise ConfigInvalid(
                 "no target is a DuckDB file",
@@ -201,11 +199,7 @@ class Workspace:
     def environment(self, name: str | None = None) -> Environment:
         """Return an environment, the default one without a name. Raises BadInput for an unknown one."""
         wanted = name or self.settings.default_environment or self._default()
-        if (
-            wanted not in self.environments
-            and not self.settings.environments
-            and wanted in self.profile.outputs
-        ):
+        if wanted not in self.environments and not self.settings.served and wanted in self.profile.outputs:
             self.profile.target(wanted)  # says what is wrong with it
         if wanted not in self.environments:
             raise BadInput(

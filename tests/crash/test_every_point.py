@@ -38,7 +38,9 @@ SHARING = {FaultPoint.STAGE_SHARING, FaultPoint.STAGE_SHARED}
 """Points of a candidate that goes to a shared store: `test_shared` tries them."""
 KEPT = {FaultPoint.APPROVE_KEPT}
 """Point of a yes that outlives a refresh: `tests/approvals/test_kept_yes.py` tries it."""
-ELSEWHERE = MOVING | COLLECT | PARTIAL | SHARING | KEPT
+PREVIEW = {FaultPoint.PREVIEW_INTENT, FaultPoint.PREVIEW_SHOWN, FaultPoint.PREVIEW_GONE}
+"""Points of what a check is shown in, and of its end: `tests/cli/test_preview.py` tries them."""
+ELSEWHERE = PREVIEW | MOVING | COLLECT | PARTIAL | SHARING | KEPT
 NOT_IN_REFRESH = (
     {FaultPoint.BUILD_PACKED, FaultPoint.TEST_JUDGED, FaultPoint.APPROVE_RECORDED, FaultPoint.APPROVE_USED}
     | ROLLBACK

@@ -11,6 +11,7 @@ import pytest
 
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.source import git
+from prefect_sluice.source.branches import branch_heads
 from prefect_sluice.source.git import TreeFile
 
 
@@ -350,8 +351,8 @@ def test_the_heads_of_branches_are_told_the_newest_first(
     repository("clone", "-q", str(repository.folder), str(tmp_path / "clone"))
     monkeypatch.setenv("GIT_COMMITTER_DATE", "2050-01-01T00:00:00Z")
     second = repository.commit("second")
-    heads = git.branch_heads(repository.folder)
+    heads = branch_heads(repository.folder)
     assert [(head.branch, head.commit) for head in heads] == [("main", second), ("feature/a", first)]
     assert heads[0].at == datetime(2050, 1, 1, tzinfo=UTC)
-    clone = git.branch_heads(tmp_path / "clone", "origin")
+    clone = branch_heads(tmp_path / "clone", "origin")
     assert {(head.branch, head.commit) for head in clone} == {("main", first), ("feature/a", first)}

@@ -34,7 +34,7 @@ from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, HeldBy, Noted
 from prefect_sluice.promotions.evidence import evidence_document
-from prefect_sluice.state.records import AlertRecord, CheckResult
+from prefect_sluice.state.records import AlertRecord, CheckResult, Preview
 from prefect_sluice.state.store import StateStore
 
 AT = datetime(2026, 3, 4, 12, 30, 5, 123456, tzinfo=UTC)
@@ -161,6 +161,7 @@ def fill(store: StateStore) -> None:
         transaction.put_refresh("prod", filled(RefreshAttempt))
         transaction.put_poll("prod", filled(PollAttempt))
         transaction.put_check(filled(CheckResult))
+        transaction.put_preview(filled(Preview))
         transaction.put_alert("prod", filled(AlertRecord))
         transaction.add_timing("p1", filled(Run))
         transaction.put_sign(filled(SignOfLife))

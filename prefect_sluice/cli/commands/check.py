@@ -35,6 +35,15 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the report there, as one page.",
 )
+@click.option(
+    "--serve",
+    "preview",
+    is_flag=False,
+    flag_value="*",
+    default="",
+    metavar="[NAME]",
+    help="Show what passed as a preview, under names of its own. Without NAME: the branch's. See sluice previews.",
+)
 @options.of_check
 def check(
     ref: str,
@@ -42,6 +51,7 @@ def check(
     wait: timedelta,
     report_to: str | None,
     output: Path | None,
+    preview: str,
     actor: str,
     via: str,
     folder: Path,
@@ -72,7 +82,7 @@ def check(
         if output is not None:
             # An older check's is no report of this one, and would lie uncommitted in the checkout.
             output.unlink(missing_ok=True)
-        request = CheckRequest(folder, environment, ref, actor=who(actor, folder))
+        request = CheckRequest(folder, environment, ref, actor=who(actor, folder), preview=preview)
         return run_and_show(request, console, wait=wait, via=via, then=then)
 
 

@@ -32,6 +32,8 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     from prefect_sluice.domain.controls import ControlKind, in_force
     from prefect_sluice.promotions.lookups import existing_store
     from prefect_sluice.reporting import json_documents
+    from prefect_sluice.reporting.styled_text import BLANK
+    from prefect_sluice.reporting.terminal.preview_list import preview_lines
     from prefect_sluice.reporting.terminal.status import blocks_lines, status_lines
     from prefect_sluice.runtime import process
     from prefect_sluice.workspace.workspace import Workspace
@@ -41,16 +43,20 @@ def status(environment: str, disk: bool, folder: Path, console: Console) -> int:
     store = existing_store(workspace)
     controls = in_force(store.controls(), process.now()) if store else ()
     standings = [_standing(workspace, resolved, store, controls) for resolved in chosen]
+    names = {resolved.name for resolved in chosen}
+    previews = [preview for preview in (store.previews() if store else ()) if preview.like in names]
     elsewhere = _elsewhere(controls, standings)
     console.show([
         *status_lines(standings, process.now(), width=console.width),
         *blocks_lines(elsewhere, width=console.width),
+        *([BLANK, *preview_lines(previews, width=console.width)] if previews else ()),
     ])  # fmt: skip
     answer: dict[str, Json] = {
         "environments": [_document(standing) for standing in standings],
         "blocks": [
             json_documents.control(control) for control in controls if control.kind is ControlKind.BLOCK
         ],
+        "previews": [json_documents.preview(preview) for preview in previews],
     }
     if disk:
         from prefect_sluice.reporting.terminal import disk as shown

@@ -243,9 +243,12 @@ def _installed(name: str) -> str:
 
 def _forgotten(patient: Examined) -> Iterator[Complaint]:
     """Yield environments that this project released to, and that sluice.yml does not name any more."""
+    previews = (
+        {preview.name for preview in patient.store.previews(ended=True)} if patient.store else set[str]()
+    )
     for environment in one_per_database(patient.environments.values()):
         inventory = patient.inventory(environment) or Inventory()
-        for name in inventory.environments:
+        for name in sorted(set(inventory.environments) - previews):
             newest = next(
                 generation for generation in inventory.generations if generation.environment == name
             )

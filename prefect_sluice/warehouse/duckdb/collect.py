@@ -140,6 +140,7 @@ def collect(connection: Connection, collection: Collection, store: str, place: s
             return
         _permit(connection, collection, store)
         _end(connection, collection.over, linker)
+        _forget(connection, collection.forgets)
         _drop(connection, collection.drops)
         content_digests.forget(connection, collection.drops)
         faults.reach(faults.FaultPoint.COLLECT_DROPPED)
@@ -183,6 +184,13 @@ def _end(connection: Connection, over: Sequence[tuple[str, Name]], linker: Linke
             connection.execute(f"drop view {quoted(catalog, name.schema, name.identifier)}")
         sql = "delete from sluice.pointer where environment = ? and schema = ? and identifier = ? and starts_with(node, ?)"
         connection.execute(bound(sql, [environment, name.schema, name.identifier, OLD_NAME]))
+
+
+def _forget(connection: Connection, environments: Iterable[str]) -> None:
+    """Delete what is written of environments that serve nothing any more."""
+    for environment in environments:
+        for table in ("pointer", "generation", "collected"):
+            connection.execute(bound(f"delete from sluice.{table} where environment = ?", [environment]))
 
 
 def _drop(connection: Connection, names: Iterable[Name]) -> None:

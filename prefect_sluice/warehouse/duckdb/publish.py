@@ -116,6 +116,7 @@ def publish(
         _keep_contents(connection, publication)
         faults.reach(faults.FaultPoint.DEPLOY_RELATIONS)
         _flip(connection, current, wanted)
+        _leave(connection, publication.leaves)
         faults.reach(faults.FaultPoint.DEPLOY_VIEWS)
         connection.execute("commit")
     except BaseException as error:
@@ -226,6 +227,17 @@ def _flip(connection: duckdb.DuckDBPyConnection, current: Generation, wanted: Ge
         physical = quoted(pointer.address.schema, pointer.address.identifier)
         connection.execute(f"create or replace view {public} as select * from {physical}")
     _record(connection, wanted, gone, new)
+
+
+def _leave(connection: duckdb.DuckDBPyConnection, schemas: Iterable[str]) -> None:
+    """Drop the schemas in which nothing stands."""
+    catalog = catalog_of(connection)
+    for schema in schemas:
+        within = "database_name = current_database() and schema_name = ?"
+        kinds = ("tables", "views", "functions", "sequences", "types")
+        stands = " union all ".join(f"select 1 from duckdb_{kind}() where {within}" for kind in kinds)
+        if not connection.execute(bound(stands, [schema] * len(kinds))).fetchall():
+            connection.execute(f"drop schema if exists {quoted(catalog, schema)}")
 
 
 def catalog_of(connection: duckdb.DuckDBPyConnection) -> str:

@@ -1,0 +1,52 @@
+"""`sluice previews` and `sluice end-preview`: what checks are shown in, and its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from prefect_sluice.cli import options
+from prefect_sluice.cli.actor import actor as who
+from prefect_sluice.cli.console import Console
+
+
+@click.command()
+@options.common
+def previews(folder: Path, console: Console) -> int:
+    """List the previews: environments that show what a check built.
+
+    Each stands in a schema of its own beside what the environment serves. It ends by itself: some days after its last check, and
+    when its branch is gone. sluice check --serve makes one.
+    """
+    from prefect_sluice.promotions.lookups import existing_store
+    from prefect_sluice.reporting.json_documents import preview as document
+    from prefect_sluice.reporting.terminal.preview_list import preview_lines
+    from prefect_sluice.workspace.workspace import Workspace
+
+    store = existing_store(Workspace.at(folder))
+    there = store.previews() if store is not None else ()
+    console.page(preview_lines(there, width=console.width))
+    console.answer({"previews": [document(preview) for preview in there]})
+    return 0
+
+
+@click.command("end-preview")
+@click.argument("name")
+@options.actor
+@options.common
+def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
+    """Take the names of a preview away.
+
+    What its check built is dropped by the next sluice collect. Again is no change.
+    """
+    from prefect_sluice.reporting.json_documents import preview as document
+    from prefect_sluice.reporting.styled_text import line
+    from prefect_sluice.stages.preview import end_previews
+    from prefect_sluice.workspace.workspace import Workspace
+
+    by = who(actor, folder)
+    ended = end_previews.end_preview(Workspace.at(folder), name, actor=by, reason=f"{by} ended it")
+    console.show([line(f"preview {ended.name} has ended: {ended.reason}")])
+    console.answer({"preview": document(ended)})
+    return 0

@@ -1,0 +1,97 @@
+"""The end of previews: by hand, by time, and with their branch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from prefect_sluice.domain.errors import BadInput, SluiceError
+from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.promotions.work import tell
+from prefect_sluice.runtime import process
+from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.source.branches import existing_branches
+from prefect_sluice.stages.preview.publish_preview import ending, leased, publish_preview, save_preview
+from prefect_sluice.state.records import Preview
+from prefect_sluice.warehouse.base import Publication
+from prefect_sluice.workspace.workspace import Workspace
+
+ENDED = "preview.ended"
+
+
+def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str) -> Preview:
+    """Take the names of a preview away, and return it, ended. Repeatable: one that has ended stays as it is. What it brought is
+    dropped by the collector. Raises BadInput where there never was one, LeaseHeld while a check writes it, WarehouseBusy."""
+    _existing(workspace, name)
+    with leased(workspace, name, actor) as (ours, lease):
+        preview = _existing(ours, name)
+        if preview.ended is not None:
+            return preview
+        environment = ours.environment(preview.like)
+        warehouse = ours.warehouse(environment)
+        before = warehouse.generation(name) if environment.database.exists() else Generation.nothing(name)
+        if before.pointers:
+            tell(f"ending preview {name}")
+            publish_preview(ours, environment, _nothing(before, lease), lease)
+            reach(FaultPoint.PREVIEW_GONE)
+        done = replace(preview, ended=process.now(), reason=reason)
+        facts = {"preview": name, "like": preview.like, "commit": preview.commit, "reason": reason}
+        save_preview(ours, done, ENDED, facts, actor)
+        return done
+
+
+def _nothing(before: Generation, lease: Lease) -> Publication:
+    schemas = tuple(sorted({pointer.name.schema for pointer in before.pointers}))
+    number, at = before.number + 1, process.now().replace(microsecond=0)
+    promotion = f"end of {before.promotion}"  # another than what is shown: that would be no change
+    empty = replace(
+        before, number=number, origin=number, promotion=promotion, token=lease.token, at=at, pointers=()
+    )
+    return Publication(empty, before.number, leaves=schemas)
+
+
+def _existing(workspace: Workspace, name: str) -> Preview:
+    recorded = workspace.store.preview(name)
+    if recorded is None:
+        there = ", ".join(preview.name for preview in workspace.store.previews()) or "none"
+        raise BadInput(
+            f"there is no preview {name!r} (there are: {there})", "sluice previews", "name one of them"
+        )
+    return recorded
+
+
+def due(workspace: Workspace, branches: Collection[str] | None) -> tuple[tuple[Preview, str], ...]:
+    """Return the previews that have come to their end, each with why. `branches` are those that there are in git; None: nobody
+    looked. Changes nothing."""
+    now = process.now()
+    over: list[tuple[Preview, str]] = []
+    for preview in workspace.store.previews():
+        if preview.until <= now:
+            over.append((preview, f"its time was over on {ending(preview.until)}"))
+        elif branches is not None and preview.branch and preview.branch not in branches:
+            over.append((preview, f"branch {preview.branch} is gone"))
+    return tuple(over)
+
+
+def end_due(workspace: Workspace, *, actor: str, ask_git: bool = False) -> tuple[Preview, ...]:
+    """End the previews that have come to their end, and return them; with `ask_git` also those whose branch is gone, from here
+    and from the remote. One that a check writes now, or whose warehouse is busy, is left for the next time. Repeatable."""
+    gone: list[Preview] = []
+    for preview, reason in due(workspace, _branches(workspace) if ask_git else None):
+        try:
+            gone.append(end_preview(workspace, preview.name, actor=actor, reason=reason))
+        except SluiceError as error:
+            tell(f"preview {preview.name} could not be ended now: {error}")
+    return tuple(gone)
+
+
+def _branches(workspace: Workspace) -> Collection[str] | None:
+    """Return the branches that there are; None where no preview has one, or the remote does not answer."""
+    if not any(preview.branch for preview in workspace.store.previews()):
+        return None
+    try:
+        return existing_branches(workspace.repository)
+    except SluiceError as error:
+        tell(f"whether a preview's branch is gone is not known: {error}")
+        return None
