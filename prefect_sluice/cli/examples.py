@@ -24,6 +24,14 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice checks", "of all environments"),
         ("sluice checks --env prod --limit 5", "the last five of one"),
     ),
+    "previews": (
+        ("sluice previews", "all that can be read now"),
+        ("sluice previews --json", "for a script: names, schemas, when each ends"),
+    ),
+    "end-preview": (
+        ("sluice end-preview pr-12", "its names go at once"),
+        ("sluice end-preview pr-12 --as ada", "and the ledger says who ended it"),
+    ),
     "release": (
         ("sluice release", "HEAD, into the default environment"),
         ("sluice release main --env prod --wait 10m", "wait for another release to end"),

@@ -14,7 +14,7 @@ from prefect_sluice.cli.console import Console
 @click.command()
 @options.common
 def previews(folder: Path, console: Console) -> int:
-    """List the previews: environments that show what a check built.
+    """List the previews that show what checks built.
 
     Each stands in a schema of its own beside what the environment serves. It ends by itself: some days after its last check, and
     when its branch is gone. sluice check --serve makes one.
