@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.digests import Json
@@ -15,8 +15,10 @@ from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.state.records import Preview
 from prefect_sluice.workspace.previews import preview_schema
+
+if TYPE_CHECKING:  # the store brings SQLAlchemy with it
+    from prefect_sluice.state.records import Preview
 
 Object: TypeAlias = dict[str, Json]
 

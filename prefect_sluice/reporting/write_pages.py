@@ -15,7 +15,7 @@ from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.promotions.work import Work, keeping, tell
 from prefect_sluice.reporting.forms_for_commands import Web
-from prefect_sluice.reporting.web_addresses import form_url, forms_of
+from prefect_sluice.reporting.web_addresses import form_url, forms_of, way_of
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.after_answer import after_answer
 from prefect_sluice.state.bundles import write_whole
@@ -95,7 +95,7 @@ def write(workspace: Workspace, promotion: Promotion) -> None:
 
 def page_states(workspace: Workspace, promotions: Sequence[Promotion]) -> dict[str, str]:
     """Return a digest, by promotion, of what the pages of promotions of one environment say that may change: where each stands,
-    whether it serves, who answered, what blocks its release."""
+    whether it serves, who answered, what blocks its release, where its run and form are."""
     if not promotions:
         return {}
     store, now = workspace.store, process.now()
@@ -105,6 +105,7 @@ def page_states(workspace: Workspace, promotions: Sequence[Promotion]) -> dict[s
         promotion.id: digest(
             {
                 "promotion": repr(promotion),
+                "way": repr(way_of(workspace, promotion)),
                 "serves": serving is not None and serving["promotion"] == promotion.id,
                 "answers": [repr(approval) for approval in answers[promotion.id]],
                 "blocks": [repr(control) for control in of_release(controls, promotion.release)],

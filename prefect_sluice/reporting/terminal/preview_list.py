@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from prefect_sluice.reporting.styled_text import Line, Span, line
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.wording import moment, short
-from prefect_sluice.state.records import Preview
 from prefect_sluice.workspace.previews import preview_schema
+
+if TYPE_CHECKING:  # the store brings SQLAlchemy with it
+    from prefect_sluice.state.records import Preview
 
 _HEADER = ("preview", "schema", "commit", "branch", "beside", "made (UTC)", "ends (UTC)", "report")
 
