@@ -34,7 +34,6 @@ from prefect_sluice.stages.preview.end_previews import end_due
 from prefect_sluice.stages.rollback_target import choose
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.state.lease import hold_lease, this_process
-from prefect_sluice.state.records import Preview
 from prefect_sluice.warehouse.base import Warehouse
 from prefect_sluice.warehouse.database import Database
 from prefect_sluice.warehouse.inventory import DiskUse, Inventory
@@ -245,8 +244,8 @@ def plan_warehouse(
     The only history of a public name stays, whatever the retention says, unless the name (folded) is one of `ends`.
     """
     barred = blocked(controls(workspace))
-    previews = _previews(workspace, environments)
     rests = {environment.name: at_rest(workspace, environment, inventory) for environment in environments}
+    previews = [preview for preview in workspace.store.previews(ended=True) if preview.like in rests]
     pairs = [
         (where, name, resting) for where, histories in rests.items() for name, resting in histories.items()
     ]
@@ -272,12 +271,6 @@ def plan_warehouse(
         resting=tuple(sorted((where, resting.name) for where, resting in staying)),
         ended=tuple(sorted((where, resting.name) for where, _, resting in pairs if resting.address in gone)),
     )
-
-
-def _previews(workspace: Workspace, environments: Sequence[Environment]) -> tuple[Preview, ...]:
-    """Return the previews that are like one of these environments, those that have ended, too."""
-    names = {environment.name for environment in environments}
-    return tuple(preview for preview in workspace.store.previews(ended=True) if preview.like in names)
 
 
 def retention(environment: Environment, inventory: Inventory, barred: Collection[str]) -> Retention:
