@@ -60,9 +60,8 @@ def run_and_show(
     output.show(outcome_lines(work, warns=warns, width=console.width))
     if then is not None:
         then(work, code)
-    code = code or int(
-        bool(work.unseen)
-    )  # the gates said yes all the same: whoever hears of the check is told so
+    if work.unseen:  # the gates said yes all the same: whoever hears of the check is told so
+        code = code or 1
     console.answer({**json_documents.work(work, code), **({"report": story.document()} if story else {})})
     return code
 

@@ -46,7 +46,7 @@ def _checked(request: CheckRequest, stages: Stages, here: RunContext) -> State[W
                 return nothing_new(
                     f"branch {request.branch} is not among those that are checked: {', '.join(patterns)}"
                 )
-            full = _shown(workspace, replace(full, ref=fetch_ref(workspace, request.ref)))
+            full = _with_preview(workspace, replace(full, ref=fetch_ref(workspace, request.ref)))
             return concluded(at_work(workspace, full, stages, here.wait))
         environment = workspace.environment(request.environment or None)
         head = newest_unchecked(workspace, environment, _patterns(workspace))
@@ -54,13 +54,13 @@ def _checked(request: CheckRequest, stages: Stages, here: RunContext) -> State[W
         if head is None:
             return nothing_new(f"no commit of {', '.join(_patterns(workspace))} that was not checked")
         try:
-            new = _shown(workspace, replace(full, ref=head.commit, branch=head.branch))
+            new = _with_preview(workspace, replace(full, ref=head.commit, branch=head.branch))
             return concluded(at_work(workspace, new, stages, here.wait))
         except LeaseHeld as later:
             return nothing_new(f"{head.commit[:7]} is new on {head.branch}, and waits: {later}")
 
 
-def _shown(workspace: Workspace, request: CheckRequest) -> CheckRequest:
+def _with_preview(workspace: Workspace, request: CheckRequest) -> CheckRequest:
     """Return the request with the preview that `schedules.check` has it shown in, where it has a branch and names none."""
     check = workspace.settings.schedules.check
     wanted = check is not None and check.previews and request.branch and not request.preview

@@ -9,10 +9,10 @@ from datetime import datetime
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.promotion import Lease
-from prefect_sluice.promotions import observe_sources, verify_reused
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import hold_lease, this_process
 from prefect_sluice.state.records import Preview
+from prefect_sluice.strategies.all_at_once import publish_under
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -21,15 +21,7 @@ def publish_preview(
     workspace: Workspace, environment: Environment, publication: Publication, lease: Lease
 ) -> Generation:
     """Publish under the preview's lease. What was read of the environment before holds after it: nothing else was written."""
-    stamps: list[tuple[str, str]] = []
-    with workspace.store.fenced(lease, now=process.now()):
-        written = workspace.warehouse(environment).publish(
-            publication, seen=lambda before, after: stamps.append((before, after))
-        )
-    for before, after in stamps:
-        observe_sources.carry_over(workspace, environment, before, after)
-        verify_reused.carry_over(workspace, environment, before, after, publication)
-    return written
+    return publish_under(lease, workspace, environment, lambda: publication)
 
 
 def ending(at: datetime) -> str:
