@@ -1,4 +1,4 @@
-"""Controls, as Prefect flows with forms: hold, freeze, block, and lift."""
+"""Controls, as a Prefect flow with a form: hold, freeze, block, lift, and the end of a preview."""
 
 from __future__ import annotations
 
@@ -9,37 +9,50 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 from prefect_sluice.orchestration.connections import connected
+from prefect_sluice.orchestration.ended_previews import end_by_hand
 from prefect_sluice.orchestration.final_states import ending
 from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.project_folder import project
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.status_artifact import show_status
-from prefect_sluice.promotions.control_commands import ControlAct, command
+from prefect_sluice.promotions.control_commands import END_PREVIEW, ControlAct, command
+
+_OUTCOMES = {
+    "lift the hold": "Lifted",
+    "lift the freeze": "Lifted",
+    "lift the block": "Lifted",
+    END_PREVIEW: "Ended",
+}
+"""The name of the run's last state, by what was done; what is placed is in force."""
 
 
 @flow(
     name="controls", flow_run_name=run_name_maker("controls"), task_runner=OWN_HEARTBEAT, persist_result=False
 )
 def controls(
-    act: Literal["hold", "freeze", "block", "lift the hold", "lift the freeze", "lift the block"],
+    act: Literal[
+        "hold", "freeze", "block", "lift the hold", "lift the freeze", "lift the block", "end a preview"
+    ],
     environment: str = "",
     release: str = "",
     reason: str = "",
     until: str = "",
+    preview: str = "",
     folder: str = ".",
     actor: str = "prefect",
     connections: str = "",
 ) -> State[Any]:
-    """Place or lift a hold, a freeze or a block. Nothing is built, and what serves goes on serving.
+    """Place or lift a hold, a freeze or a block, or end a preview. Nothing is built, and what serves goes on serving.
 
     Args:
         act: hold: no change of this environment. freeze: the same, of one or all, until a time if you like. block: this release
-            is bad, wherever it goes.
+            is bad, wherever it goes. end a preview: its names go.
         environment: Of which environment; a block is of a release, wherever it is.
         release: For a block: the beginning of the release's id or commit.
         reason: Why; whoever is stopped by it reads this.
         until: For a freeze: when it ends by itself (12h, 2d, 2026-12-24); empty is when it is lifted.
+        preview: To end a preview: its name, as the status shows it.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
@@ -48,21 +61,22 @@ def controls(
     def done() -> State[Any]:
         with connected(connections):
             workspace = project(folder, fresh=False)
-            control_act = ControlAct(act)
-            lines = command(
-                workspace,
-                control_act,
-                environment=environment,
-                release=release,
-                by=actor,
-                reason=reason,
-                until=until,
+            lines = (
+                end_by_hand(workspace, preview, by=actor, reason=reason)
+                if act == END_PREVIEW
+                else command(
+                    workspace,
+                    ControlAct(act),
+                    environment=environment,
+                    release=release,
+                    by=actor,
+                    reason=reason,
+                    until=until,
+                )
             )
             for line in lines:
                 get_run_logger().info(line)
             show_status(workspace)
-            return Completed(
-                name="Lifted" if control_act.lifts else "InForce", message=name_forms("; ".join(lines))
-            )
+            return Completed(name=_OUTCOMES.get(act, "InForce"), message=name_forms("; ".join(lines)))
 
     return ending(done)

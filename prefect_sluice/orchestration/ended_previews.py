@@ -1,8 +1,9 @@
-"""Previews that have come to their end, ended by the run that looks after a project each minute."""
+"""The end of previews: by the run that looks after a project each minute, and by hand in a form."""
 
 from __future__ import annotations
 
-from prefect_sluice.stages.preview.end_previews import end_due
+from prefect_sluice.domain.errors import BadInput
+from prefect_sluice.stages.preview.end_previews import end_due, end_preview
 from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -12,3 +13,11 @@ def end_previews(workspace: Workspace) -> tuple[str, ...]:
         f"preview {preview.name} has ended: {preview.reason}"
         for preview in end_due(workspace, actor="monitor")
     )
+
+
+def end_by_hand(workspace: Workspace, name: str, *, by: str, reason: str = "") -> tuple[str, ...]:
+    """End the preview that a form names, and return what to say of it. Repeatable. Raises BadInput, LeaseHeld, WarehouseBusy."""
+    if not name.strip():
+        raise BadInput("it is not said which preview", "Preview", "give its name, as the status shows it")
+    ended = end_preview(workspace, name.strip(), actor=by, reason=reason or f"{by} ended it")
+    return (f"preview {ended.name} has ended: {ended.reason}",)

@@ -14,6 +14,8 @@ from prefect_sluice.workspace.workspace import Workspace
 
 ALL = "every environment"
 """The line of a form that stands for all environments."""
+END_PREVIEW = "end a preview"
+"""What the same form does beside them: no control, but as much at once."""
 
 
 class ControlAct(StrEnum):

@@ -76,6 +76,7 @@ _FORMS: Mapping[str, _Form] = {
     "block": _control("block", "release"),
     "unblock": _control("lift the block", "release"),
     "history": _Form("rollback"),
+    "end-preview": _Form("controls", "preview", {}, {"act": "end a preview"}),
 }
 _PAGE = _Form("", "promotion", {"--output": "", "--format": ""})
 """What is read of a command that has a page in place of a form."""
@@ -86,7 +87,7 @@ _FLAGS: Mapping[str, tuple[str, Json]] = {
 }
 _NUMBERS = frozenset({"from_generation"})
 _PAGES = frozenset({"show", "report"})
-_VERB = re.compile(r"(?P<tick>`?)(?<![\w/.-])sluice (?P<verb>[a-z]+)(?![\w-])")
+_VERB = re.compile(r"(?P<tick>`?)(?<![\w/.-])sluice (?P<verb>[a-z]+(?:-[a-z]+)*)(?![\w-])")
 _OPTION = re.compile(r" (?P<name>--[a-z-]+)")
 _WORD = re.compile(
     r"""[ =](?:'(?P<one>[^']*)'|"(?P<two>[^"]*)"|(?P<plain>[\w/@+~^{}*-]+(?:[.:][\w/@+~^{}*-]+)*))"""
@@ -177,7 +178,7 @@ def _form_of(words: tuple[str, ...], web: Web) -> tuple[str, str] | None:
     if filled is None:
         return None
     match verb:
-        case "status":
+        case "status" | "previews":
             what, url = "what serves and waits", web.status
         case _ if verb in _PAGES:
             what, url = "its report", web.report(str(filled.get("promotion", "")))

@@ -11,15 +11,22 @@ from prefect_sluice.domain import ledger
 from prefect_sluice.domain.controls import Control, ControlKind, in_force, on
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.planning.choices import report_called, report_line
-from prefect_sluice.promotions.control_commands import ALL, ControlAct
+from prefect_sluice.promotions.control_commands import ALL, END_PREVIEW, ControlAct
 from prefect_sluice.promotions.dashboards import recorded
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.reporting.approvers_line import who
 from prefect_sluice.reporting.part import titled
-from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard, WaitingPromotion
+from prefect_sluice.reporting.status_page import (
+    ControlInForce,
+    EnvironmentCard,
+    PreviewCard,
+    WaitingPromotion,
+)
 from prefect_sluice.reporting.web_addresses import form_url, way_of
 from prefect_sluice.reporting.write_pages import address_of
 from prefect_sluice.runtime import process
+from prefect_sluice.state.records import Preview
+from prefect_sluice.workspace.previews import preview_schema
 from prefect_sluice.workspace.workspace import Workspace
 
 _OPEN = (State.STAGED, State.APPROVED, State.DEPLOYING)
@@ -37,10 +44,12 @@ def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
     controls = in_force(workspace.store.controls(), process.now())
     serving = ((name, workspace.store.serves(name)) for name in workspace.environments)
     present = {name: now for name, now in serving if now is not None}
+    previews = workspace.store.previews()
     stands = tuple(
         replace(
             _stand(workspace, name, present.get(name), controls),
             dashboards=_dashboards(workspace, name, present),
+            previews=tuple(_preview(workspace, preview) for preview in previews if preview.like == name),
         )
         for name in workspace.environments
     )
@@ -90,6 +99,17 @@ def _dashboards(
         for line in lines
     ]
     return tuple(named_link for named_link in links if named_link[1])
+
+
+def _preview(workspace: Workspace, preview: Preview) -> PreviewCard:
+    return PreviewCard(
+        preview.name,
+        f"{preview.commit[:7]}, {preview.branch}" if preview.branch else preview.commit[:7],
+        preview_schema(preview.name) if preview.number else "",
+        preview.until,
+        address_of(workspace, preview.promotion) if preview.promotion else "",
+        form_url(workspace, "controls", act=END_PREVIEW, preview=preview.name),
+    )
 
 
 def _waits(workspace: Workspace, promotion: Promotion) -> WaitingPromotion:

@@ -36,10 +36,23 @@ class ControlInForce:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewCard:
+    """A preview of an environment: its name, what it shows, its schema ("": it is not published), when it ends (UTC), the report
+    of its check, and the form that ends it ("": there is none)."""
+
+    name: str
+    shows: str
+    schema: str
+    until: datetime
+    page: str = ""
+    end: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentCard:
     """The card of an environment ("": for what is in no environment). `generation` 0: nothing is served. `title` is what serves,
     `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
-    those that can be promoted to it, with the form."""
+    those that can be promoted to it, with the form, `previews` what checks for it are shown in."""
 
     environment: str
     generation: int = 0
@@ -50,6 +63,7 @@ class EnvironmentCard:
     stops: tuple[ControlInForce, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     dashboards: tuple[tuple[str, str], ...] = ()
+    previews: tuple[PreviewCard, ...] = ()
 
 
 def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str:
@@ -61,6 +75,7 @@ def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str
         lines += [f"* {_serves(stand)}"] if stand.environment else []
         lines += [f"* ⏳ {_waiting(waiting)}" for waiting in stand.waits]
         lines += [f"* ⛔ {escaped(stop.told)}{_lift(stop)}" for stop in stand.stops]
+        lines += [f"* 👁 {_preview(preview)}" for preview in stand.previews]
         lines += [f"* {' · '.join(link(text, url) for text, url in stand.links)}"] if stand.links else []
         lines += (
             [f"* promote: {' · '.join(link(*named_link) for named_link in stand.dashboards)}"]
@@ -80,6 +95,13 @@ def _serves(stand: EnvironmentCard) -> str:
 
 def _lift(stop: ControlInForce) -> str:
     return f" — {link('lift it', stop.lift)}" if stop.lift else ""
+
+
+def _preview(preview: PreviewCard) -> str:
+    where = f"schema `{preview.schema}`" if preview.schema else "not published"
+    end = f" — {link('end it', preview.end)}" if preview.end else ""
+    shows = link(preview.shows, preview.page)
+    return f"preview **{escaped(preview.name)}** of {shows}: {where}, until {moment(preview.until)}{end}"
 
 
 def _waiting(waiting: WaitingPromotion) -> str:

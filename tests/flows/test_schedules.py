@@ -9,7 +9,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import duckdb
 import pytest
 from prefect.client.schemas.objects import StateType
 from prefect.schedules import Cron, Interval
@@ -20,15 +22,19 @@ from prefect_sluice.domain.controls import ControlKind
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.flows import monitor as monitoring
 from prefect_sluice.flows.check import check
+from prefect_sluice.flows.controls import controls as on_call
 from prefect_sluice.flows.monitor import monitor
 from prefect_sluice.flows.refresh import refresh
 from prefect_sluice.flows.release import release
 from prefect_sluice.monitoring.run_signs import signs
 from prefect_sluice.orchestration import missed_refreshes
 from prefect_sluice.orchestration.dead_runs import begin_again, patience
+from prefect_sluice.orchestration.ended_previews import end_previews
 from prefect_sluice.promotions import controls
 from prefect_sluice.promotions.refresh_history import last
 from prefect_sluice.promotions.request import ReleaseRequest
+from prefect_sluice.reporting.gather_status import standing
+from prefect_sluice.reporting.status_page import standing_markdown
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.runtime import process
 from prefect_sluice.state.lease import hold_lease, this_process
@@ -168,6 +174,65 @@ def test_each_new_commit_of_a_branch_is_checked_once_and_the_newest_first(
     pushed = poll.execute(poll.asked(ref="main", branch="main"))
     assert (pushed.name, "branch main is not among those" in str(pushed.message)) == ("Unchanged", True)
     assert poll.execute(poll.asked(ref="feature/dearer")).name == "Checked", "whoever asks is answered"
+
+
+def test_a_branch_is_shown_by_the_poll_and_goes_with_its_time_its_branch_or_by_hand(
+    prefect_server: str, project: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Three branches, three previews, three ends: by the monitor, by the poll, and by whoever clicks on `end it`."""
+    environments = "environments:\n  prod: {approvals: 0}\n  'pr-*': {like: prod, ttl: 2d}\n"
+    polled = "schedules: {check: {every: 60s, branches: ['feature/*'], previews: true}}\n"
+    (project / "sluice.yml").write_text(environments + polled, encoding="utf-8")
+    git(project, "commit", "-qam", "show branches")
+    poll = Deployed.of(check, project, schedule=Interval(timedelta(minutes=1)))
+    for price, branch in enumerate(("first", "second", "third"), start=20):
+        git(project, "checkout", "-q", "-b", f"feature/{branch}", "main")
+        sql = f"{{{{ config(materialized='table') }}}}\nselect 1 as id, {price} as amount\n"
+        (project / "models" / "orders.sql").write_text(sql, encoding="utf-8")
+        git(project, "commit", "-qam", branch)
+    git(project, "checkout", "-q", "main")
+    assert [poll.tick().name for _ in range(4)] == ["Checked", "Checked", "Checked", "Unchanged"]
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [], "all went well"
+    assert shown(project) == {"pr_feature_first": 20, "pr_feature_second": 21, "pr_feature_third": 22}
+    workspace = Workspace.at(project)
+    remember_forms(workspace, {"controls": ("http://127.0.0.1/form", {})})
+    page = standing_markdown(standing(workspace))
+    assert "preview **pr-feature-first** of " in page
+    assert "schema `pr_feature_first`, until " in page
+    fields = '{"act":"end a preview","preview":"pr-feature-third"}'
+    assert f"[end it](http://127.0.0.1/form?parameters={quote(fields, safe='')})" in page
+
+    def asked(preview: str) -> Any:
+        return on_call("end a preview", preview=preview, folder=str(project), actor="Olga", return_state=True)
+
+    assert (asked("pr-feature-third").name, asked("pr-feature-third").name) == ("Ended", "Ended")
+    wrong = [asked(name) for name in ("", "pr-none")]
+    assert [state.name for state in wrong] == ["BadInput", "BadInput"]
+    assert "there are: pr-feature-first, pr-feature-second" in wrong[1].message
+    git(project, "branch", "-qD", "feature/second")
+    assert poll.tick().name == "Unchanged"
+    assert shown(project) == {"pr_feature_first": 20}
+    later = datetime.now(UTC) + timedelta(days=2, minutes=1)
+    assert end_previews(workspace) == ()
+    monkeypatch.setattr(process, "now", lambda: later)
+    [line] = end_previews(workspace)
+    assert line.startswith("preview pr-feature-first has ended: its time was over on ")
+    assert shown(project) == {}
+    reasons = [entry.facts["reason"] for entry in workspace.store.entries() if entry.event == "preview.ended"]
+    assert reasons[:2] == ["Olga ended it", "branch feature/second is gone"]
+    assert "preview **" not in standing_markdown(standing(workspace))
+
+
+def shown(folder: Path) -> dict[str, int]:
+    """Return what a reader of each preview sees."""
+    with duckdb.connect(str(folder / "shop.duckdb"), read_only=True) as reader:
+        schemas = reader.execute(
+            "select schema_name from information_schema.schemata where schema_name like 'pr_f%' order by 1"
+        ).fetchall()
+        amounts = {
+            name: reader.execute(f"select amount from {name}.orders").fetchall() for (name,) in schemas
+        }
+    return {name: rows[0][0] for name, rows in amounts.items()}
 
 
 def amend(folder: Path, at: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, assert_never
 
 from prefect import get_run_logger
 
@@ -19,7 +19,6 @@ from prefect_sluice.runtime.redaction import concealed
 MOST = 50
 """How many warnings, and how many findings of one gate, are logged one by one."""
 _LEVELS = {Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
-_ENDED_WELL = frozenset({Status.DONE, Status.UNCHANGED, Status.WAITING})
 
 
 @contextmanager
@@ -37,10 +36,19 @@ def telling() -> Generator[None]:
 
 def log_outcome(outcome: Outcome) -> None:
     """Log how the work ended: a gate's no as an error, a person's as a warning."""
-    level = logging.INFO if outcome.status in _ENDED_WELL else logging.ERROR
-    if outcome.status is Status.REJECTED:
-        level = logging.WARNING
-    get_run_logger().log(level, concealed(outcome.message))
+    get_run_logger().log(_level(outcome.status), concealed(outcome.message))
+
+
+def _level(status: Status) -> int:
+    match status:
+        case Status.DONE | Status.UNCHANGED | Status.WAITING | Status.CHECKED:
+            return logging.INFO
+        case Status.REJECTED:
+            return logging.WARNING
+        case Status.PARTIAL | Status.REFUSED | Status.SUPERSEDED | Status.EXPIRED:
+            return logging.ERROR
+        case _ as other:
+            assert_never(other)
 
 
 class _Log:

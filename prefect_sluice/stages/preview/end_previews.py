@@ -55,9 +55,7 @@ def _existing(workspace: Workspace, name: str) -> Preview:
     recorded = workspace.store.preview(name)
     if recorded is None:
         there = ", ".join(preview.name for preview in workspace.store.previews()) or "none"
-        raise BadInput(
-            f"there is no preview {name!r} (there are: {there})", "sluice previews", "name one of them"
-        )
+        raise BadInput(f"there is no preview {name!r} (there are: {there})", "preview", "name one of them")
     return recorded
 
 
