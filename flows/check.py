@@ -27,6 +27,7 @@ def check(
     ref: Annotated[str, Field(pattern=r"\S")] = "HEAD",
     branch: str = "",
     preview: str = "",
+    base: str = "",
     folder: str = ".",
     actor: str = "prefect",
     wait_seconds: int = 600,
@@ -39,10 +40,11 @@ def check(
         ref: What to check; HEAD is what the project's folder has checked out.
         branch: Where the commit was found; one that `schedules.check` does not name is not checked. Empty is not said.
         preview: The preview that shows what passed; `*` is the branch's own. Empty is none.
+        base: The branch that the commit's own was made from; what is of its own is told apart. Empty is none.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         wait_seconds: How long to wait when another check for this environment is at work.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    request = CheckRequest(Path(), environment, ref, actor=actor, branch=branch, preview=preview)
+    request = CheckRequest(Path(), environment, ref, actor=actor, branch=branch, preview=preview, base=base)
     return conduct_check(request, (source, build, test, stage), RunContext(folder, connections, wait_seconds))

@@ -21,7 +21,7 @@ from prefect_sluice.promotions.request import PromoteRequest, RefreshRequest, Re
 from prefect_sluice.tasks.plan import plan as look
 
 _TAKES = {
-    "release": frozenset({"ref", "adopt"}),
+    "release": frozenset({"ref", "adopt", "base"}),
     "promote": frozenset({"ref", "report", "select", "origin"}),
     "refresh": frozenset({"select"}),
 }
@@ -38,6 +38,7 @@ def plan(
     origin: str = "",
     adopt: bool = False,
     why: str = "",
+    base: str = "",
     folder: str = ".",
     actor: str = "prefect",
     connections: str = "",
@@ -54,11 +55,12 @@ def plan(
         origin: Of a promotion: what this environment serves; empty is the one before.
         adopt: Of a first release: take over what stands under the project's names.
         why: Names of models, seeds or snapshots, with blanks between them: say why each is built or reused.
+        base: Of a release: the branch that its own was made from; what is of its own is told apart. Empty is none.
         folder: The folder that holds sluice.yml, or the git URL of a repository that has it at its top.
         actor: Who asks for it, for the ledger.
         connections: The name of the blocks that say where warehouse, state store and bundles are; empty is what the worker has.
     """
-    given = {"ref": ref, "report": report, "select": select, "origin": origin, "adopt": adopt}
+    given = {"ref": ref, "report": report, "select": select, "origin": origin, "adopt": adopt, "base": base}
     wanted: ReleaseRequest | PromoteRequest | RefreshRequest
     match way:
         case "release":
@@ -72,7 +74,9 @@ def plan(
     def looked() -> State[Any]:
         refuse_what_it_would_ignore(way, given)
         with prepared(wanted, RunContext(folder, connections)) as (workspace, request):
-            return Completed(name="Planned", message=name_forms(look(request, tuple(why.split()), workspace)))
+            return Completed(
+                name="Planned", message=name_forms(look(request, tuple(why.split()), workspace, base))
+            )
 
     return ending(looked)
 

@@ -26,6 +26,7 @@ from prefect_sluice.source.branches import branch_of
 from prefect_sluice.stages.after_rollback import follow_up, followed_up
 from prefect_sluice.stages.approve import approve
 from prefect_sluice.stages.build import build
+from prefect_sluice.stages.compare_with_base import refuse_no_base
 from prefect_sluice.stages.deploy import deploy, settle
 from prefect_sluice.stages.monitor import monitor
 from prefect_sluice.stages.plan_again import overtaken, planned_anew, request_again
@@ -104,6 +105,8 @@ def begin_check(
     Raises LeaseHeld when another check is at work and `wait` is over.
     """
     request = replace(request, asked=request.asked or process.now())
+    if request.base:
+        refuse_no_base(workspace, request.ref, request.base)
     if request.preview:
         request = replace(request, branch=request.branch or branch_of(workspace.repository, request.ref))
         end_due(workspace, actor=request.actor)

@@ -21,10 +21,10 @@ from prefect_sluice.reporting.terminal.plan import summary
 from prefect_sluice.workspace.workspace import Workspace
 
 
-def _look(request: Request, named: tuple[str, ...], workspace: Workspace) -> str:
+def _look(request: Request, named: tuple[str, ...], workspace: Workspace, base: str = "") -> str:
     """Show the plan of a request, why the nodes that are `named` are in it as they are, and return what it comes to. Nothing is
     changed."""
-    plan_view = planned(request, named, workspace)
+    plan_view = planned(request, named, workspace, base=base)
     links = RunLinks(run=flow_run.name or "", run_url=run_url(flow_run.id or ""))
     publish = None if plan_view.plan.changes_nothing else plan_view.expected
     record = ReleaseRecord(
@@ -33,6 +33,7 @@ def _look(request: Request, named: tuple[str, ...], workspace: Workspace) -> str
         expected=publish,
         costs=plan_view.costs,
         commits=plan_view.commits,
+        base=plan_view.base,
     )
     page = plan_page(report(record), links, plan_view.reasons)
     about = f"What would be built for {plan_view.plan.environment}; only looked at"

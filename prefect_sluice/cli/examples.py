@@ -10,6 +10,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "plan": (
         ("sluice plan", "what a release of HEAD would do"),
         ("sluice plan main --env prod --why fct_orders", "and why one model is built"),
+        ("sluice plan feature/discounts --env prod --base main", "what of it is of this branch"),
     ),
     "lint": (
         ("sluice lint", "the models that you edited"),
@@ -18,6 +19,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "check": (
         ("sluice check", "HEAD, beside what the default environment serves"),
         ("sluice check feature/discounts --env prod", "a branch, beside what readers of prod have"),
+        ("sluice check feature/discounts --env prod --base main", "and what of it main has already"),
         ("sluice check --env prod --report-to github", "in a job of GitHub: a status and a comment"),
     ),
     "checks": (

@@ -18,12 +18,13 @@ from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.forges import forge
 from prefect_sluice.reporting.forges.base import CommitState, Forge, ForgeFailed, Job, persistently
 from prefect_sluice.reporting.forges.comment import comment, marker, short_comment
-from prefect_sluice.reporting.gather_report import dossier
+from prefect_sluice.reporting.gather_report import of_work
 from prefect_sluice.reporting.report.make_report import report
 from prefect_sluice.reporting.report.markdown import LIMITS
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.redaction import concealed
 from prefect_sluice.source import git
+from prefect_sluice.source.fork_point import fork_point
 
 
 @dataclass
@@ -46,7 +47,7 @@ class ForgeReport:
         if work.promotion is None:
             body = short_comment(self.context, "❌ Refused" if code else "✅ Nothing is new", message, url)
         else:
-            made = report(dossier(work.workspace, work.promotion))
+            made = report(of_work(work))
             body = comment(made, self.context, url, limit=self.limit)
         self._end(CommitState.REFUSED if code else CommitState.PASSED, message, body)
 
@@ -106,6 +107,25 @@ def told_to(name: str, folder: Path, ref: str, environment: str) -> Generator[Ca
     except BaseException as error:
         teller.failed(error)
         raise
+
+
+def base_of_job(name: str, folder: Path, ref: str) -> str:
+    """Return the branch that the change of the forge's job goes to, for `ref` to be looked at beside; "" where there is none.
+
+    Where git cannot tell the two apart, a line on stderr says so, and it is "": nobody asked for it.
+    """
+    base = forge(name, process.environment()).job.base
+    if not base:
+        return ""
+    repository = git.root(folder)
+    try:
+        fork_point(repository, base, git.resolve(repository, ref, "").commit)
+    except BadInput as error:
+        print(
+            f"sluice: the check is not told beside {base}: {concealed(error_line(error)[0])}", file=sys.stderr
+        )
+        return ""
+    return base
 
 
 def _context(folder: Path, environment: str) -> str:

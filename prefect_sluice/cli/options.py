@@ -88,6 +88,12 @@ wait_for_checks = click.option(
     metavar="TIME",
     help="How long to wait for another check of it: 90s, 10m, 2h. Default: 10m.",
 )
+base = click.option(
+    "--base",
+    default="",
+    metavar="REF",
+    help="Tell apart what this branch changes, what REF has and does not serve yet, and new data.",
+)
 _VIA = click.option(
     "--via",
     type=click.Choice(["auto", "local", "prefect"]),

@@ -83,8 +83,10 @@ def on_shelf(
 def of_project(folder: Path, needed: NeededFiles, bundles: Path | None, now: datetime) -> Iterator[Leftover]:
     """Yield checkouts, work folders and bundle files that no environment needs; the caller holds every lease."""
     for path in _inside(folder / "work"):
-        # `sluice plan`, `sluice coverage` and `sluice check` keep a parse state of their own for each environment.
-        name = path.name.removesuffix(".plan").removesuffix(".tree").removesuffix(".check")
+        # What only looks, or checks, keeps a parse state of its own for each environment, and one of the base.
+        name = (
+            path.name.removesuffix(".base").removesuffix(".plan").removesuffix(".tree").removesuffix(".check")
+        )
         if path.name != name:
             for side in _inside(path / "side"):
                 if _is_old(side, now):

@@ -67,13 +67,14 @@ class CheckRequest(_Asked):
     """A commit that is built and judged as its release would be, and not published: `ref` names it, `branch` where it
     was found ("": not said). `preview` is the preview to show it in ("": none; BY_BRANCH: the branch's own). `asked` is when it
     was asked for, UTC (None: it was not begun): what another check of the same commit came to since then answers for this
-    one."""
+    one. `base` is the branch whose merge base it is told beside ("": none)."""
 
     cause: ClassVar[Cause] = Cause.CHECK
 
     ref: str = "HEAD"
     branch: str = field(default="", kw_only=True)
     preview: str = field(default="", kw_only=True)
+    base: str = field(default="", kw_only=True)
     asked: datetime | None = field(default=None, kw_only=True)
 
     @property

@@ -16,6 +16,7 @@ from prefect_sluice.domain.promotion import Lease, Promotion, StageTime
 from prefect_sluice.domain.release import Change, CommitRange, Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.gates.remedies import advice
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.request import Request
 from prefect_sluice.runtime.cancellation import surface_cancellation
@@ -63,7 +64,8 @@ class Outcome:
 class Work:
     """One promotion on its way. A stage returns it with more in it; an `outcome` ends the way.
 
-    `commits` are those that come and go with it (None: it is no other commit than what serves, or the first).
+    `commits` are those that come and go with it (None: it is no other commit than what serves, or the first). `base` is what of
+    the plan is of its branch (None: nobody asked).
     `workspace` is the one that the run opened, under its lease: who needs it takes it from here, and opens none.
     `approved_by` is whose yes it used, as it is shown, "" where none was needed; `resumed` says that its candidate was made and
     judged by an earlier run, which showed the findings; `published` how the generation got into the warehouse, None where that
@@ -87,6 +89,7 @@ class Work:
     preview: Preview | None = field(default=None, kw_only=True)
     unseen: str = field(default="", kw_only=True)
     commits: CommitRange | None = field(default=None, kw_only=True)
+    base: AgainstBase | None = field(default=None, kw_only=True)
     workspace: Workspace = field(kw_only=True, compare=False, repr=False)
 
     def ends(self, status: Status, message: str, next: str | NextStep = "", passing: str = "") -> Work:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from prefect_sluice.domain.controls import in_force, of_release
 from prefect_sluice.domain.declarations import Declarations
@@ -12,9 +13,11 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import ENDED, Promotion, State
 from prefect_sluice.domain.release import CommitRange, Release
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.stored_plan import stored_plan
+from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.reporting.write_pages import web
@@ -69,6 +72,7 @@ def dossier(
         expected=_expected(workspace, environment, promotion, plan),
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
         commits=_commits(entries),
+        base=_base(entries),
         displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
         way=way_of(workspace, promotion),
         web=web(workspace),
@@ -88,6 +92,19 @@ def _commits(entries: tuple[LedgerEntry, ...]) -> CommitRange | None:
         if entry.event == started and "commits" in entry.facts:
             return CommitRange.read(entry.facts["commits"])
     return None
+
+
+def of_work(work: Work) -> ReleaseRecord:
+    """Return the record of what a run came to, with what its own base told: another run may have answered for it."""
+    recorded = dossier(work.workspace, work.promotion, work.release)
+    return replace(recorded, base=work.base or recorded.base)
+
+
+def _base(entries: tuple[LedgerEntry, ...]) -> AgainstBase | None:
+    """Return what of the plan is of its branch, as it was when the check was begun."""
+    started = f"promotion.{State.STARTED.value}"
+    facts = (entry.facts for entry in entries if entry.event == started)
+    return next((AgainstBase.read(own["against_base"]) for own in facts if "against_base" in own), None)
 
 
 def _generations(

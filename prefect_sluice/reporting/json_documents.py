@@ -188,6 +188,7 @@ def work(value: Work, exit_code: int) -> Object:
         "release": release(value.release) if value.release else None,
         "plan": plan(value.plan) if value.plan else None,
         "commits": value.commits.document() if value.commits else None,
+        **({"against_base": value.base.document(whole=True)} if value.base else {}),
         "promotion": promotion(value.promotion) if value.promotion else None,
         "reports": reports(value.reports),
         "generation": generation(value.generation) if value.generation else None,

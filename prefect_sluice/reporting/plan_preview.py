@@ -16,6 +16,7 @@ from prefect_sluice.domain.node import Node
 from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.isolation.sandbox import Protection
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.dashboards import called, find_consumer, picked
 from prefect_sluice.planning.expectations import ExpectedEdit
@@ -27,14 +28,15 @@ from prefect_sluice.promotions.load_project import LoadedProject, load
 from prefect_sluice.promotions.lookups import displaced
 from prefect_sluice.promotions.publish_forecast import forecast
 from prefect_sluice.promotions.records import OutOfOrder, open_promotions
-from prefect_sluice.promotions.request import PromoteRequest, Request
+from prefect_sluice.promotions.request import PromoteRequest, ReleaseRequest, Request
 from prefect_sluice.promotions.take_release import chosen
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.runtime import process
-from prefect_sluice.stages.build import before, pack, plan_for
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.stages.candidate.commit_expectations import edited
+from prefect_sluice.stages.compare_with_base import against_base, refuse_no_base
+from prefect_sluice.stages.plan_release import before, pack, plan_for
 from prefect_sluice.stages.source import source
 from prefect_sluice.state.records import CheckResult
 from prefect_sluice.warehouse.publishing import Forecast
@@ -49,7 +51,7 @@ class PlanPreview:
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
     cost, which edits of published rows its commits declare, what code of the change is held to while it runs (None: nobody
     asked for isolation), which commits come and go, what the last check of its commit came to there (None: it was not
-    checked), and which promotions that wait its publish would end."""
+    checked), which promotions that wait its publish would end, and what of it is of its branch (None: nobody asked)."""
 
     plan: Plan
     release: Release
@@ -65,14 +67,20 @@ class PlanPreview:
     commits: CommitRange | None = None
     checked: CheckResult | None = None
     ends: tuple[EndedByPublish, ...] = ()
+    base: AgainstBase | None = None
 
 
-def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None) -> PlanPreview:
+def planned(
+    request: Request, named: tuple[str, ...] = (), opened: Workspace | None = None, *, base: str = ""
+) -> PlanPreview:
     """Return the plan of a request. Nothing that runs is disturbed. Raises BadInput for a name that no node bears.
 
-    `opened` is the project's workspace where it is open already.
+    `opened` is the project's workspace where it is open already; `base` the branch at whose merge base the plan is looked at
+    from ("": none).
     """
     process.disable_telemetry()
+    if base and isinstance(request, ReleaseRequest):
+        refuse_no_base(opened or Workspace.at(request.folder), request.ref, base)
     workspace = (opened or Workspace.at(request.folder)).beside(".plan")
     environment = workspace.environment(request.environment or None)
     implementation.get_ready(environment.policy.isolation)
@@ -104,6 +112,7 @@ def planned(request: Request, named: tuple[str, ...] = (), opened: Workspace | N
         commit_range(workspace, made, release),
         None if release.composed else workspace.store.check(environment.name, release.change.commit),
         () if made.changes_nothing else _ends(workspace, made),
+        against_base(workspace, environment, release, made, base, request.actor) if base else None,
     )
 
 

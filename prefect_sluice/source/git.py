@@ -138,9 +138,19 @@ def time_of(text: str) -> datetime:
         return _NEVER
 
 
+def is_shallow(repository: Path) -> bool:
+    """Say whether the clone has not the whole history."""
+    return output(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+
+
+def merge_base(repository: Path, one: str, other: str) -> str:
+    """Return the newest commit that two commits both have above them, or are; "" where none is here."""
+    return _run(repository, "merge-base", one, other).stdout.decode().strip()
+
+
 def is_cut(repository: Path, since: str, until: str) -> bool:
     """Say whether a commit that `until` has and `since` has not lies at the edge of a shallow clone: more may be behind it."""
-    if output(repository, "rev-parse", "--is-shallow-repository").strip() != "true":
+    if not is_shallow(repository):
         return False
     edge = output(repository, "rev-parse", "--git-path", "shallow").strip()
     cut = set((repository / edge).read_text(encoding="ascii").split())

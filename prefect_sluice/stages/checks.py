@@ -69,7 +69,7 @@ def _answers(workspace: Workspace, old: Promotion, request: CheckRequest) -> boo
 
 
 def _answered(work: Work, workspace: Workspace, old: Promotion) -> Work:
-    then = recorded_work(workspace, work.request, old, work.lease)
+    then = replace(recorded_work(workspace, work.request, old, work.lease), base=work.base)
     if old.state is State.CHECKED:
         return checked(then, workspace, workspace.environment(old.environment))
     return ended(then, old)

@@ -32,7 +32,6 @@ from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
 from prefect_sluice.runtime.faults import FaultPoint, reach
-from prefect_sluice.stages.build import question
 from prefect_sluice.stages.candidate import (
     commits_that_go,
     conditions,
@@ -44,6 +43,7 @@ from prefect_sluice.stages.candidate import (
 )
 from prefect_sluice.stages.candidate.judge import judge
 from prefect_sluice.stages.checks import checked
+from prefect_sluice.stages.plan_release import question
 from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -55,6 +55,12 @@ class OpenedOnce:
             known = self._found[what] = (key, make())
         return known[1]
 
+    def without(self, what: str) -> OpenedOnce:
+        """Return another that knows all that this one does but `what`; what is made from now on is each one's own."""
+        other = OpenedOnce()
+        other._found = {name: found for name, found in self._found.items() if name != what}
+        return other
+
     def drop(self, what: str) -> None:
         """Have it made anew when it is next asked for. Repeatable."""
         self._found.pop(what, None)

@@ -22,8 +22,8 @@ from prefect_sluice.promotions.commits import as_part, written_as_part
 from prefect_sluice.promotions.hold_lease import holding
 from prefect_sluice.source import git
 from prefect_sluice.stages.approve import record, take_carried
-from prefect_sluice.stages.build import pack
 from prefect_sluice.stages.candidate.commit_expectations import commit_declarations
+from prefect_sluice.stages.plan_release import pack
 from prefect_sluice.workspace.workspace import Workspace
 from tests.policies import judge_by
 from tests.repository import repository

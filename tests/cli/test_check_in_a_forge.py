@@ -177,3 +177,33 @@ def test_what_the_forge_does_not_take_changes_nothing_of_the_check(
         monkeypatch.delenv(name)
     outside = run("check", "-C", released, "--report-to", "gitlab")
     assert (outside.code, "the variable CI_API_V4_URL is not set" in outside.err) == (2, True)
+
+
+def test_a_job_of_a_pull_request_is_told_beside_its_target(run: Run, released: Path, commit: Commit) -> None:
+    """The target is the forge's own variable, unless an input names another; one that git cannot tell costs a line."""
+    commit(released, "Mended", orders=MENDED)
+    subprocess.run(["git", "checkout", "-q", "-b", "names"], cwd=released, check=True)
+    commit(released, "Names", customers="select 1 as id, 'Bob' as name\n")
+    with serving("github") as hub, serving("gitlab") as lab:
+        of_job = hub.variables(head(released))
+        code, said = action(released, {"environment": "dev"}, {**of_job, "GITHUB_BASE_REF": "main"})
+        assert code == 0, said
+        assert "of this branch (1): main.customers" in said
+        [told] = hub.comments
+        assert "* **beside** main at " in told["body"]
+        assert "Of this branch: 1; already on main, not served: 2" in told["body"]
+        assert told["body"].index("| main.customers |") < told["body"].index("| main.orders |")
+
+        code, said = action(released, {"environment": "dev"}, {**of_job, "GITHUB_BASE_REF": "gone"})
+        assert code == 0, said
+        assert "sluice: the check is not told beside gone: " in said
+        code, said = bash("sluice check --env dev --base gone --report-to github", released, of_job)
+        assert (code, hub.statuses[-1]["state"]) == (2, "error"), said
+
+        of_job = lab.variables(head(released)) | {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "gone"}
+        code, said = component(released, {"environment": "dev", "base": "main"}, of_job)
+        assert code == 0, said
+        assert "Of this branch: 1; already on main, not served: 2" in lab.comments[0]["body"]
+        own = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main"}
+        code, said = component(released, {"environment": "dev"}, of_job | own)
+        assert "of this branch (1): main.customers" in said

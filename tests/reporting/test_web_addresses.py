@@ -19,7 +19,7 @@ from prefect_sluice.reporting.report.model import WebLinks
 from prefect_sluice.reporting.status_page import standing_markdown
 from prefect_sluice.reporting.web_addresses import form_url, remember_forms, remember_run, way_of
 from prefect_sluice.source import git
-from prefect_sluice.stages.build import pack
+from prefect_sluice.stages.plan_release import pack
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 

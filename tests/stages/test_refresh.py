@@ -23,7 +23,7 @@ from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.reporting.plan_preview import planned
 from prefect_sluice.runtime import process
-from prefect_sluice.stages import build
+from prefect_sluice.stages import plan_release
 from prefect_sluice.stages.approve import record
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
@@ -334,7 +334,7 @@ def test_the_day_that_passes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     """A refresh takes the new day, a release of something else does not, and midnight during a build stops nothing."""
     day = [datetime(2026, 3, 1, 23, 59, tzinfo=UTC)]
     monkeypatch.setattr(process, "now", lambda: day[0])
-    forward = build.forward
+    forward = plan_release.forward
 
     def asks_the_day(nodes: Mapping[str, Node], models: Mapping[str, Model]) -> Mapping[str, Node]:
         # As found in its compiled SQL.
@@ -343,7 +343,7 @@ def test_the_day_that_passes(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
             for uid, node in forward(nodes, models).items()
         }
 
-    monkeypatch.setattr(build, "forward", asks_the_day)
+    monkeypatch.setattr(plan_release, "forward", asks_the_day)
     shop.release({"models/today.sql": TABLE + "select current_date as day\n"})
     assert status(shop.refresh()) is Status.UNCHANGED
     day[0] = datetime(2026, 3, 2, 0, 1, tzinfo=UTC)

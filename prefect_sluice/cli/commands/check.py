@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     metavar="[NAME]",
     help="Show what passed as a preview, under names of its own. Without NAME: the branch's. See sluice previews.",
 )
+@options.base
 @options.of_check
 def check(
     ref: str,
@@ -52,6 +53,7 @@ def check(
     report_to: str | None,
     output: Path | None,
     preview: str,
+    base: str,
     actor: str,
     via: str,
     folder: Path,
@@ -69,9 +71,10 @@ def check(
     with ExitStack() as stack:
         tell: Callable[[Work, int], None] | None = None
         if report_to:
-            from prefect_sluice.cli.forge_report import told_to
+            from prefect_sluice.cli.forge_report import base_of_job, told_to
 
             tell = stack.enter_context(told_to(report_to, folder, ref, environment))
+            base = base or base_of_job(report_to, folder, ref)
 
         def then(work: Work, code: int) -> None:
             if output is not None:
@@ -82,16 +85,16 @@ def check(
         if output is not None:
             # An older check's is no report of this one, and would lie uncommitted in the checkout.
             output.unlink(missing_ok=True)
-        request = CheckRequest(folder, environment, ref, actor=who(actor, folder), preview=preview)
+        request = CheckRequest(folder, environment, ref, actor=who(actor, folder), preview=preview, base=base)
         return run_and_show(request, console, wait=wait, via=via, then=then)
 
 
 def _write_page(work: Work, output: Path) -> None:
     """Write the report of a check; a check that has none, since nothing is new, leaves no file."""
     from prefect_sluice.cli.commands.report import write_file
-    from prefect_sluice.reporting.gather_report import dossier
+    from prefect_sluice.reporting.gather_report import of_work
     from prefect_sluice.reporting.report.html import page
     from prefect_sluice.reporting.report.make_report import report
 
     if work.promotion is not None:
-        write_file(output, page(report(dossier(work.workspace, work.promotion))))
+        write_file(output, page(report(of_work(work))))

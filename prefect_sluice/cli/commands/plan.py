@@ -33,6 +33,7 @@ CHANGES, BREAKS = 4, 5
     metavar="NODE",
     help="Say why this node is built or reused; may be repeated.",
 )
+@options.base
 @click.option(
     "--exit-code",
     "tells",
@@ -46,6 +47,7 @@ def plan(
     dirty: bool,
     adopt: bool,
     named: tuple[str, ...],
+    base: str,
     tells: bool,
     folder: Path,
     console: Console,
@@ -58,7 +60,7 @@ def plan(
     from prefect_sluice.promotions.request import ReleaseRequest
 
     request = ReleaseRequest(folder, environment, ref, dirty, adopt, actor=who("", folder))
-    return show_planned(request, console, named, tells=tells)
+    return show_planned(request, console, named, tells=tells, base=base)
 
 
 def exit_code(preview: PlanPreview) -> int:
@@ -83,6 +85,7 @@ def _show_preview(preview: PlanPreview, console: Console) -> None:
             reached=preview.reached,
             costs=preview.costs,
             commits=preview.commits,
+            base=preview.base,
         )
     )
     console.show([line(preview.protection.description)] if preview.protection else [])
@@ -107,6 +110,7 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
         "policy": policy_document(preview.policy),
         "change": json_documents.change(preview.release.change),
         "commits": preview.commits.document() if preview.commits else None,
+        **({"against_base": preview.base.document(whole=True)} if preview.base else {}),
         "consumers": [consumer.document() for consumer in preview.reached],
         "edited": [asdict(edit) for edit in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),
@@ -117,10 +121,15 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
 
 
 def show_planned(
-    request: Request, console: Console, named: tuple[str, ...] = (), *, tells: bool = False
+    request: Request,
+    console: Console,
+    named: tuple[str, ...] = (),
+    *,
+    tells: bool = False,
+    base: str = "",
 ) -> int:
     """Show the plan of a request, or why it is so for the `named` nodes, and do nothing. With `tells` the exit code says what
-    the plan changes."""
+    the plan changes; with a `base`, what of it is of its branch is told apart."""
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.reporting.plan_preview import planned
     from prefect_sluice.reporting.styled_text import faint, line
@@ -131,7 +140,7 @@ def show_planned(
     from prefect_sluice.runtime import process
 
     with progress(console):
-        preview = planned(request, named)
+        preview = planned(request, named, base=base)
     console.show(displaced_lines(preview.displaced, width=console.width))
     if named:
         reasons = [row for reason in preview.reasons for row in why_lines(reason)]

@@ -33,13 +33,15 @@ class CommitState(Enum):
 class Job:
     """What a forge runs a job for. `commit` gets the status; `checkable` are the commits that stand for it: itself, and what
     the forge made by merging it. `change` is the number of the pull request or merge request, 0 for none; `url` leads to
-    the job's log; `summary` is the file whose Markdown the job's page shows, "" for none."""
+    the job's log; `summary` is the file whose Markdown the job's page shows, "" for none; `base` the branch that the change goes
+    to, "" for none."""
 
     commit: str
     checkable: frozenset[str]
     change: int = 0
     url: str = ""
     summary: str = ""
+    base: str = ""
 
 
 class Forge(Protocol):

@@ -97,7 +97,8 @@ def _job(variables: Mapping[str, str], name: str) -> Job:
     server = variables.get("GITHUB_SERVER_URL", "")
     url = f"{server}/{variables['GITHUB_REPOSITORY']}/actions/runs/{run}" if server and run else ""
     number = int(pull.get("number") or (ref[1] if ref else 0))
-    return Job(head, frozenset({head, *merged}), number, url, variables.get("GITHUB_STEP_SUMMARY", ""))
+    summary, base = variables.get("GITHUB_STEP_SUMMARY", ""), variables.get("GITHUB_BASE_REF", "")
+    return Job(head, frozenset({head, *merged}), number, url, summary, base)
 
 
 def _event(variables: Mapping[str, str]) -> Mapping[str, Any]:

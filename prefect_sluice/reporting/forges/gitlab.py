@@ -76,6 +76,7 @@ def gitlab(variables: Mapping[str, str]) -> GitLab:
         frozenset({head, sha}),
         number(variables.get("CI_MERGE_REQUEST_IID", "")) or 0,
         variables.get("CI_JOB_URL", ""),
+        base=variables.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
     )
     headers = {"PRIVATE-TOKEN": variables.get("GITLAB_TOKEN", "").strip()}
     api = Api(name, base, "GITLAB_TOKEN", headers, "the scope api and the role Developer")

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.explain import StepReasons
 from prefect_sluice.planning.plan import Plan, Step
+from prefect_sluice.reporting.base_words import ORIGIN, base_text, step_words
 from prefect_sluice.reporting.markdown import escaped, table
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
 from prefect_sluice.reporting.report.limits import SHORT
@@ -41,7 +43,9 @@ def plan_page(report: Report, links: RunLinks, reasons: Sequence[StepReasons] = 
         lines += [escaped(report.publish), ""]
     for reason in reasons:
         lines += ["```text", plain(why_lines(reason)).rstrip("\n"), "```", ""]
-    lines += _steps(plan)
+    base = report.dossier.base
+    lines += [escaped(base_text(base)), ""] if base else []
+    lines += _steps(plan, base)
     lines += _held_lines(plan)
     if plan.adopted:
         adopted = plain(adopted_lines(plan.adopted)).splitlines()
@@ -49,15 +53,15 @@ def plan_page(report: Report, links: RunLinks, reasons: Sequence[StepReasons] = 
     return "\n".join([*lines, *lineage(report, SHORT[0])]).rstrip("\n") + "\n"
 
 
-def _steps(plan: Plan) -> list[str]:
-    steps = moved(plan)
+def _steps(plan: Plan, base: AgainstBase | None) -> list[str]:
+    steps = base.in_order(moved(plan)) if base else moved(plan)
     if not steps:
         return ["No name gets another relation.", ""]
     shown, more, left = steps[:_OPEN], steps[_OPEN : _OPEN + _FOLDED], steps[_OPEN + _FOLDED :]
     lines = _why(steps) if more else []
-    lines += _table(shown)
+    lines += _table(shown, base)
     if more:
-        lines += folded(f"{count(len(more), 'more relation')}", _table(more))
+        lines += folded(f"{count(len(more), 'more relation')}", _table(more, base))
     if left:
         lines += [f"and {count(len(left), 'more relation')}: `sluice plan --json`", ""]
     return lines
@@ -72,9 +76,9 @@ def _why(steps: Sequence[Step]) -> list[str]:
     return [*table(("relations", "", "why"), rows), *more]
 
 
-def _table(steps: Sequence[Step]) -> list[str]:
+def _table(steps: Sequence[Step], base: AgainstBase | None) -> list[str]:
     noted = any(step.note for step in steps)
-    header = ("", "relation", "kind", "why", *(("note",) if noted else ()))
+    header = ("", "relation", "kind", "why", *(("note",) if noted else ()), *((ORIGIN,) if base else ()))
     rows = [
         (
             word(step),
@@ -82,6 +86,7 @@ def _table(steps: Sequence[Step]) -> list[str]:
             step.kind.value,
             str(step.reason),
             *((str(step.note or ""),) if noted else ()),
+            *((step_words(base, step),) if base else ()),
         )
         for step in steps
     ]

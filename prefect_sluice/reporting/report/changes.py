@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prefect_sluice.domain.verdict import Evidence, Finding
+from prefect_sluice.reporting.base_words import ORIGIN, name_words
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, Report
 from prefect_sluice.reporting.report.once import Once, of_consumer
@@ -20,19 +21,22 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
     """Return what the sections `changes` and `diff` show."""
     shown, rest = few(once.relations, bounds.steps)
     names, names_left = few(report.new, bounds.steps)
+    base = report.dossier.base
     rows: list[Sequence[Shown]] = [
-        (_link(one, n, bounds), one.told, _readers(one.readers)) for n, one in shown
+        (_link(one, n, bounds), one.told, _readers(one.readers), one.origin) for n, one in shown
     ]
-    rows += [(name, "new: nobody can read it yet", "") for name in names]
-    rows += [(name, Piece("pill", "removed", Style.BAD), "who reads it finds nothing")
+    rows += [(name, "new: nobody can read it yet", "", name_words(base, name)) for name in names]
+    rows += [(name, Piece("pill", "removed", Style.BAD), "who reads it finds nothing", name_words(base, name))
              for name in report.gone[: bounds.steps]]  # fmt: skip
-    rows += [(str(old_name.name), old_name.told, "") for old_name in report.old_names[: bounds.steps]]
+    rows += [(str(old_name.name), old_name.told, "", "") for old_name in report.old_names[: bounds.steps]]
+    header = ("relation", "what readers find", "read by", ORIGIN)[: 4 if base else 3]
+    rows = [row[: len(header)] for row in rows]
     consumers = [
         (one, codes(one.through), [_consumer_finding(one, finding, once, bounds) for finding in one.findings])
         for one in report.reached[: bounds.consumers]
     ]
     return {
-        "changes": Table(("relation", "what readers find", "read by"), rows, "relations that change"),
+        "changes": Table(header, rows, "relations that change"),
         "changes_left": rest + names_left,
         "no_change": no_change(report),
         "consumers": consumers,

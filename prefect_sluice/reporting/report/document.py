@@ -18,6 +18,7 @@ def dossier_document(record: ReleaseRecord) -> dict[str, Json]:
         "promotion": json_documents.promotion(record.promotion) if record.promotion else None,
         "plan": json_documents.plan(record.plan) if record.plan else None,
         "commits": record.commits.document() if record.commits else None,
+        **({"against_base": record.base.document()} if record.base else {}),
         "policy": policy_document(record.policy),
         "reports": json_documents.reports(record.reports),
         "approvals": [json_documents.approval(approval) for approval in record.approvals],

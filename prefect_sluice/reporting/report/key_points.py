@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, Verdict
+from prefect_sluice.reporting.base_words import base_text
 from prefect_sluice.reporting.part import goes_line
 from prefect_sluice.reporting.report.limits import clipped
 from prefect_sluice.reporting.report.model import ChangedRelation, GateRow, KeyPoint, ReleaseRecord
@@ -52,6 +53,12 @@ def commit_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
     """Return the commits that go with it: nobody may say yes to that without seeing it."""
     goes = goes_line(record.commits)
     return (KeyPoint("goes", goes, "approvals", Style.BAD),) if goes else ()
+
+
+def base_points(record: ReleaseRecord) -> tuple[KeyPoint, ...]:
+    """Return what of it is of its branch, where that was asked: a reviewer looks at that first."""
+    base = record.base
+    return (KeyPoint("beside", base_text(base), "plan"),) if base is not None else ()
 
 
 def _stopped(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +12,11 @@ from prefect_sluice.domain.counting import noun
 from prefect_sluice.domain.declarations import Consumer
 from prefect_sluice.domain.node import short_name
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.planning.against_base import Origin
 from prefect_sluice.planning.plan import Action, Plan
 from prefect_sluice.planning.reasons import Because
-from prefect_sluice.reporting.report.key_points import commit_points, points, policy_points
+from prefect_sluice.reporting.base_words import origin_words, step_words
+from prefect_sluice.reporting.report.key_points import base_points, commit_points, points, policy_points
 from prefect_sluice.reporting.report.lineage import lineage
 from prefect_sluice.reporting.report.model import (
     ChangedRelation,
@@ -41,12 +44,19 @@ def report(record: ReleaseRecord) -> Report:
     every = [finding for gate_report in record.reports for finding in gate_report.findings]
     reached = _reached(record, plan, every)
     same = sum(finding.gate == DIFF for finding in every)
-    changed = tuple(_changed(record, finding, reached) for finding in changes(record.reports))
+    changed = _branch_first(
+        record, [_changed(record, finding, reached) for finding in changes(record.reports)]
+    )
     new, gone = _names(plan)
     return Report(
         dossier=record,
         head=head(record, gates, findings),
-        points=(*commit_points(record), *policy_points(record), *points(gates, findings, changed, new, gone)),
+        points=(
+            *base_points(record),
+            *commit_points(record),
+            *policy_points(record),
+            *points(gates, findings, changed, new, gone),
+        ),
         tallies=_tallies(record, plan, gates, reached, changed, (new, gone)),
         reached=reached,
         changed=changed,
@@ -113,6 +123,17 @@ def _changed(record: ReleaseRecord, finding: Finding, reached: Sequence[Consumer
     return ChangedRelation(
         name, summary, finding, tuple(_consumer_label(consumer) for consumer in readers), about
     )
+
+
+def _branch_first(record: ReleaseRecord, changed: Sequence[ChangedRelation]) -> tuple[ChangedRelation, ...]:
+    """Return changes with what each moves because of, those of the branch first, where that was asked."""
+    base, plan = record.base, record.plan
+    if base is None or plan is None:
+        return tuple(changed)
+    words = {step.node: step_words(base, step) for step in plan.steps}
+    order = [*(origin_words(base, origin) for origin in Origin), ""]
+    marked = [replace(one, origin=words.get(one.finding.subject, "")) for one in changed]
+    return tuple(sorted(marked, key=lambda one: order.index(one.origin)))
 
 
 def _consumer_label(consumer: Consumer) -> str:

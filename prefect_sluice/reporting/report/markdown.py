@@ -9,6 +9,7 @@ from html import escape
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
+from prefect_sluice.reporting.base_words import ORIGIN, commit_rows, name_words, step_words
 from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.markdown import MARKS, escaped, table
 from prefect_sluice.reporting.part import authors, brought_line, goes_line
@@ -94,6 +95,8 @@ def _request_lines(report: Report) -> list[str]:
             else f"commit {what}"
         )
         lines.append(f"* to release `{release.short}`, {brings}, {moment(change.at)}")
+        own = commit_rows(record.base) if record.base else []
+        lines += [f"* {escaped(label)}: {escaped(text)}" for label, text in own]
         lines += [f"* **goes:** {escaped(goes)}"] if goes else []
     if promotion is not None:
         lines.append(
@@ -108,20 +111,18 @@ def _request_lines(report: Report) -> list[str]:
 def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> list[str]:
     """Return the lines on what readers find changed, and who they are; `alone`: on a page without points and findings."""
     lines = ["### What changes, and for whom", ""]
+    base = report.dossier.base
     relations = report.changed if alone else [one for _, one in Once(report).relations]
     shown, rest = few(relations, bounds.steps)
-    rows = [
-        (
-            one.name,
-            one.told,
-            ", ".join(one.readers) or "no declared consumer",
-        )
-        for one in shown
-    ]
-    rows += [(name, "new: nobody can read it yet", "") for name in report.new[: bounds.steps]]
-    rows += [(name, "removed: who reads it finds nothing", "") for name in report.gone[: bounds.steps]]
-    rows += [(str(old_name.name), old_name.told, "") for old_name in report.old_names[: bounds.steps]]
-    lines += table(("relation", "what readers find", "read by"), rows) if rows else [no_change(report), ""]
+    nobody = "no declared consumer"
+    rows = [(one.name, one.told, ", ".join(one.readers) or nobody, one.origin) for one in shown]
+    new, gone = report.new[: bounds.steps], report.gone[: bounds.steps]
+    rows += [(name, "new: nobody can read it yet", "", name_words(base, name)) for name in new]
+    rows += [(name, "removed: who reads it finds nothing", "", name_words(base, name)) for name in gone]
+    rows += [(str(old_name.name), old_name.told, "", "") for old_name in report.old_names[: bounds.steps]]
+    header = ("relation", "what readers find", "read by", ORIGIN)[: 4 if base else 3]
+    rows = [row[: len(header)] for row in rows]
+    lines += table(header, rows) if rows else [no_change(report), ""]
     lines += _more(rest + max(len(report.new) - bounds.steps, 0), "relation")
     lines += (
         [f"{count(report.same, 'relation')} built anew with the same rows as before.", ""]
@@ -323,10 +324,10 @@ def _stages(report: Report) -> list[str]:
 
 def plan_lines(report: Report, bounds: ReportLimits) -> list[str]:
     """Return the lines with what is built, carried over and removed, and why; none where there is no plan."""
-    plan = report.dossier.plan
+    plan, base = report.dossier.plan, report.dossier.base
     if plan is None:
         return []
-    steps, rest = few(moved(plan), bounds.steps)
+    steps, rest = few(base.in_order(moved(plan)) if base else moved(plan), bounds.steps)
     rows = [
         (
             word(step),
@@ -334,11 +335,13 @@ def plan_lines(report: Report, bounds: ReportLimits) -> list[str]:
             step.kind.value,
             str(step.reason),
             note_told(step, report.dossier.reports),
+            *((step_words(base, step),) if base else ()),
         )
         for step in steps
     ]
     lines = ["### The plan", "", f"**{summary(plan)}**", ""]
-    lines += table(("", "relation", "kind", "why", "note"), rows) if rows else []
+    header = ("", "relation", "kind", "why", "note", *((ORIGIN,) if base else ()))
+    lines += table(header, rows) if rows else []
     held = [(uid, str(why)) for uid, why in list(plan.held.items())[: bounds.steps]]
     return [*lines, *_more(rest, "relation"), *(table(("left as it is", "why"), held) if held else [])]
 

@@ -17,6 +17,7 @@ from prefect_sluice.domain.old_names import OldName
 from prefect_sluice.domain.promotion import Approval, Promotion, Run
 from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.forms_for_commands import Web
@@ -56,8 +57,9 @@ class ReleaseRecord:
     to be, by unique id, `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will
     not, or it cannot be told), `costs` what its build is expected to take and to bring (None: it is built), `policy`
     which policy judges it and what it changes of it. `commits` are those that come and go with it (None: it is no other commit
-    than what served, or an older Sluice began it). `displaced` are the public names that do not show what it serves,
-    `way` is where its run and form are in a browser, `web` where all forms are. `at` is when this was read, UTC.
+    than what served, or an older Sluice began it), `base` what of its plan is of its branch (None: nobody asked). `displaced`
+    are the public names that do not show what it serves, `way` is where its run and form are in a browser, `web` where all
+    forms are. `at` is when this was read, UTC.
     """
 
     release: Release | None
@@ -81,6 +83,7 @@ class ReleaseRecord:
     costs: ExpectedCosts | None = None
     policy: Governance | None = None
     commits: CommitRange | None = None
+    base: AgainstBase | None = None
     displaced: tuple[Displaced, ...] = ()
     way: WebLinks = WebLinks()
     web: Web = field(default_factory=Web)
@@ -140,14 +143,15 @@ class ConsumerRow:
 
 @dataclass(frozen=True, slots=True)
 class ChangedRelation:
-    """One relation that readers will find changed: the diff's finding, its words without the name, who reads it, and what
-    the project says that it is."""
+    """One relation that readers will find changed: the diff's finding, its words without the name, who reads it, what the
+    project says that it is, and because of what it changes, where that was asked."""
 
     name: str
     told: str
     finding: Finding
     readers: tuple[str, ...] = ()
     about: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

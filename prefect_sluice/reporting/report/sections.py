@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.plan import Plan
+from prefect_sluice.reporting.base_words import ORIGIN, commit_rows, step_words
 from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.part import authors, brought_line, goes_line
 from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
-from prefect_sluice.reporting.report.model import Lineage, Report, StageRow
+from prefect_sluice.reporting.report.model import Lineage, ReleaseRecord, Report, StageRow
 from prefect_sluice.reporting.report.page_tables import Facts, Piece, Shown, Table
 from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
@@ -45,7 +45,7 @@ def values(report: Report, bounds: ReportLimits) -> dict[str, Any]:
         **_lineage(report.lineage, bounds),
         "stages": _stages(report),
         "stages_told": _stages_told(report),
-        "plan": _plan(record.plan, record.reports, bounds) if record.plan else None,
+        "plan": _plan(record.plan, record, bounds) if record.plan else None,
         "approvals": _approvals(report),
         "provenance": _provenance(report),
         "ledger": Table(("no.", "at", "what", "who", "digest"), entries, "ledger", right=(0,)),
@@ -97,6 +97,7 @@ def _release(report: Report) -> Facts:
     return [
         ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
         *([("commits", brought)] if brought else []),
+        *(commit_rows(record.base) if record.base else []),
         *([("goes", Piece("strong", goes))] if goes else []),
         ("author", f"{authors(release, record.commits) if brought else change.author}, {moment(change.at)}"),
         ("files", files if change.files else "none"),
@@ -163,16 +164,18 @@ def _stages_told(report: Report) -> str:
     return " ".join(part for part in sentences if part)
 
 
-def _plan(plan: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) -> dict[str, Any]:
+def _plan(plan: Plan, record: ReleaseRecord, bounds: ReportLimits) -> dict[str, Any]:
     """Return what is built, carried over, relinked and removed, and why; what is reused is folded away."""
-    steps, rest = few(moved(plan), bounds.steps)
+    base = record.base
+    steps, rest = few(base.in_order(moved(plan)) if base else moved(plan), bounds.steps)
     reused = [step for step in plan.steps if not step.moves]
     rows = [
         (
             Piece("strong", word(it)),
             str(it.name),
             it.kind.value,
-            Piece("note", str(it.reason), note_told(it, reports)),
+            Piece("note", str(it.reason), note_told(it, record.reports)),
+            *((step_words(base, it),) if base else ()),
         )
         for it in steps
     ]
@@ -180,7 +183,7 @@ def _plan(plan: Plan, reports: tuple[GateReport, ...], bounds: ReportLimits) -> 
     same = [(str(step.name), step.kind.value) for step in reused[: bounds.steps]]
     return {
         "summary": summary(plan),
-        "steps": Table(("", "relation", "kind", "why"), rows, "plan"),
+        "steps": Table(("", "relation", "kind", "why", *((ORIGIN,) if base else ())), rows, "plan"),
         "left": rest,
         "held": Table(("left as it is", "why"), held[: bounds.steps], "held back"),
         "reused": len(reused),

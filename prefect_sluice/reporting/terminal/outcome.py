@@ -8,7 +8,11 @@ from datetime import datetime
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.gates.remedies import OR_ELSE
+from prefect_sluice.planning.against_base import AgainstBase
+from prefect_sluice.planning.plan import Plan
+from prefect_sluice.planning.reasons import some
 from prefect_sluice.promotions.work import Outcome, Status, Work
+from prefect_sluice.reporting.base_words import base_line, counts_line, grouped
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.findings import (
@@ -21,6 +25,7 @@ from prefect_sluice.reporting.terminal.findings import (
 from prefect_sluice.reporting.terminal.publishing import publish_text
 from prefect_sluice.reporting.wording import age, moment, seconds, short
 
+_MOST_NAMES = 10
 _STYLES = {
     Status.DONE: Style.GOOD,
     Status.PARTIAL: Style.WARN,
@@ -53,11 +58,25 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
             next=outcome.next,
         )
     )
+    if work.base is not None and work.plan is not None:
+        blocks.append(beside_base_lines(work.base, work.plan, width))
     changed = changes_lines(work.reports, width=width, next=outcome.next)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
     blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
+
+
+def beside_base_lines(base: AgainstBase, plan: Plan, width: int = WIDTH) -> list[Line]:
+    """Return where the branch was made, and the relations of each origin by name, those of the branch first."""
+    lines = [line(strong("Beside the base: "), base_line(base))]
+    if base.untold:
+        return [*lines, *wrapped(counts_line(base), width, style=Style.WARN)]
+    for heading, steps in grouped(base, plan.steps):
+        if heading:
+            names = some([str(step.name) for step in steps], _MOST_NAMES)
+            lines += wrapped(f"{heading}: {names}", width)
+    return lines
 
 
 def _where_to_read(work: Work, outcome: Outcome) -> list[Line]:

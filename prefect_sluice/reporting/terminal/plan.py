@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.release import Change, CommitRange, Release
 from prefect_sluice.domain.verdict import GateReport
+from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.impact import ReachedConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.reporting.base_words import counts_line, grouped
 from prefect_sluice.reporting.counted_notes import note_told
 from prefect_sluice.reporting.styled_text import (
     BLANK,
@@ -48,14 +50,16 @@ def plan_lines(
     reached: Sequence[ReachedConsumer] = (),
     costs: ExpectedCosts | None = None,
     commits: CommitRange | None = None,
+    base: AgainstBase | None = None,
 ) -> list[Line]:
     """Return the whole plan: headline, change, the commits that come and go, steps, what is adopted, summary, what the build
-    is expected to cost, how its publish is expected to go, and the consumers that it reaches."""
+    is expected to cost, how its publish is expected to go, and the consumers that it reaches. Beside a `base`, what is of the
+    branch stands first."""
     lines = [headline(plan)]
     if release is not None:
         lines += change_lines(release.change, width)
-    lines += range_lines(commits, plan.environment, width)
-    steps = steps_lines(plan, width=width)
+    lines += range_lines(commits, plan.environment, width, base=base)
+    steps = steps_lines(plan, width=width, base=base)
     lines += [BLANK, *steps] if steps else []
     adopted = adopted_lines(plan.adopted, width=width)
     lines += [BLANK, *adopted] if adopted else []
@@ -90,21 +94,40 @@ def change_lines(change: Change, width: int = WIDTH) -> list[Line]:
     return [*lines, line(faint(author), indent=len(change.short) + 1)]
 
 
-def steps_lines(plan: Plan, *, width: int = WIDTH, reports: Sequence[GateReport] = ()) -> list[Line]:
+def steps_lines(
+    plan: Plan,
+    *,
+    width: int = WIDTH,
+    reports: Sequence[GateReport] = (),
+    base: AgainstBase | None = None,
+) -> list[Line]:
     """Return a line for each relation that gets another pointer, and its note below it: once gates were asked, with what they
-    counted."""
-    steps = moved(plan)
-    rows = [
-        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, str(step.reason))
-        for step in steps[:_MOST_STEPS]
-    ]
-    notes = [_note(step, width, reports) for step in steps[:_MOST_STEPS]]
-    lines = table(rows, indent=2, width=width, stretch=True, below=notes)
+    counted. Beside a `base` by what each moves because of, under headings."""
+    steps = moved(plan) if base is None else base.in_order(moved(plan))
+    shown = steps[:_MOST_STEPS]
+    if base is None or base.untold:
+        lines = wrapped(counts_line(base), width, style=Style.WARN) if base else []
+        lines += _rows(shown, width, reports)
+    else:
+        lines = [
+            part
+            for heading, of_origin in grouped(base, shown)
+            for part in (*wrapped(heading, width, indent=0), *_rows(of_origin, width, reports))
+        ]
     for uid, why in list(plan.held.items())[:_MOST_STEPS]:
         lines += wrapped(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width, style=Style.FAINT)
     if len(steps) > _MOST_STEPS:
         lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
     return [*lines, *_old_names(plan, width)]
+
+
+def _rows(steps: Sequence[Step], width: int, reports: Sequence[GateReport]) -> list[Line]:
+    rows = [
+        (Span(word(step), _STYLES[step.action]), str(step.name), step.kind.value, str(step.reason))
+        for step in steps
+    ]
+    notes = [_note(step, width, reports) for step in steps]
+    return table(rows, indent=2, width=width, stretch=True, below=notes)
 
 
 def _old_names(plan: Plan, width: int) -> list[Line]:

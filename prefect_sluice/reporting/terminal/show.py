@@ -34,14 +34,14 @@ def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     record = report.dossier
     lines = _release(record.release, width) if record.release else []
     where = record.promotion.environment if record.promotion else ""
-    lines += section("Commits", range_lines(record.commits, where, width))
+    lines += section("Commits", range_lines(record.commits, where, width, base=record.base))
     for control in record.blocks:
         lines += labelled(Span("  blocked  ", Style.BAD), control.origin, width, style=Style.BAD)
         lines.append(line(faint("           lift it: "), control.lift))
     lines += _promotion(record.promotion, record.generations, width) if record.promotion else []
     lines += _head(report.head, width)
     if record.plan is not None:
-        steps = steps_lines(record.plan, width=width, reports=record.reports)
+        steps = steps_lines(record.plan, width=width, reports=record.reports, base=record.base)
         lines += section("Plan", [*steps, line(summary(record.plan), indent=2)])
     lines += section("Policy", policy_lines(record.policy, width=width))
     lines += section("Gates", gates_table(record.reports, warns=record.warns, width=width))

@@ -21,8 +21,8 @@ from prefect_sluice.gates.build.gate import first_line
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.promotions.load_project import load, side
 from prefect_sluice.promotions.work import tell
-from prefect_sluice.stages.build import plan_release
 from prefect_sluice.stages.candidate import make
+from prefect_sluice.stages.plan_release import plan_release
 from prefect_sluice.stages.source import serving
 from prefect_sluice.warehouse.base import IncomingTable, SideLinks
 from prefect_sluice.warehouse.candidate_place import CandidatePlace

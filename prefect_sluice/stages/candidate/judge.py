@@ -20,9 +20,9 @@ from prefect_sluice.planning.plan import Action, Plan, source_text
 from prefect_sluice.planning.refresh_subset import built_from
 from prefect_sluice.promotions.gate_memory import remembering
 from prefect_sluice.promotions.load_project import LoadedProject, load
-from prefect_sluice.stages.build import before
 from prefect_sluice.stages.candidate import ask_gates, baseline, losses
 from prefect_sluice.stages.candidate.make import MadeCandidate
+from prefect_sluice.stages.plan_release import before
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
