@@ -52,7 +52,12 @@ def history(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     main merged into it, `early` comes from the first commit, `mended` from a commit of main that dbt cannot parse.
     """
     folder = repository(
-        tmp_path_factory.mktemp("base"), {**FILES, "models/events.sql": "select * from raw.events\n"}
+        tmp_path_factory.mktemp("base"),
+        {
+            **FILES,
+            "models/events.sql": "select * from raw.events\n",
+            "models/clock.sql": "select now() as at_that_time\n",
+        },
     )
     add_event(folder)
     assert run("release", "-C", folder, "--as", "Ada").code == 0
@@ -188,6 +193,14 @@ def test_the_plan_and_the_check_say_it(run: Run, shop: Path) -> None:
     assert "Of this branch: 1; already on main, not served: 2; new data: 1" in line
     assert "| main.customers | table | its own code changed |  | of this branch |" in report
     assert report.index("| main.customers |") < report.index("| main.orders |")
+
+
+def test_a_first_release_is_told_too_and_the_clock_is_the_same_for_both(history: Path) -> None:
+    preview = planned(ReleaseRequest(history, "prod", "names"), base="main")
+    assert preview.base is not None
+    assert preview.base.counts == {BRANCH: 1, BASE: 4, DATA: 0}
+    assert preview.base.commits.standing is Standing.NEWER
+    assert preview.base.commits.waiting == ()
 
 
 def test_a_base_that_cannot_be_planned_stops_nothing(run: Run, history: Path) -> None:

@@ -66,6 +66,11 @@ def test_a_table_of_a_hook_goes_with_whatever_is_built() -> None:
     assert of(plan(code, HOOKED), plan(code, HOOKED))["by-product log"] is Origin.BASE
 
 
+def test_new_data_is_that_whatever_else_changed_above_it() -> None:
+    code, fresh = step("table", Because.OWN_CODE, print="new"), step("view", Because.NEW_DATA, inputs="new")
+    assert of(plan(code, fresh), plan(code, fresh))["view"] is Origin.DATA
+
+
 def test_what_goes_is_told_apart_too() -> None:
     gone = step("table", Because.GONE, Action.REMOVE)
     built = step("table", Because.OWN_CODE, print="new")
