@@ -32,7 +32,8 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
         case CheckRequest():
             from prefect_sluice.flows.check import check
 
-            return run_flow(check, request, wait, ref=request.ref)
+            own = {"ref": request.ref, "preview": request.preview, "base": request.base}
+            return run_flow(check, request, wait, **own)
         case RefreshRequest():
             from prefect_sluice.flows.refresh import refresh
 

@@ -22,7 +22,13 @@ from prefect_sluice.domain.promotion import Decision
 from prefect_sluice.flows import run
 from prefect_sluice.flows.collect import collect
 from prefect_sluice.promotions.controls import lift
-from prefect_sluice.promotions.request import PromoteRequest, ReleaseRequest, RollbackRequest, request_for
+from prefect_sluice.promotions.request import (
+    CheckRequest,
+    PromoteRequest,
+    ReleaseRequest,
+    RollbackRequest,
+    request_for,
+)
 from prefect_sluice.promotions.work import Status, Work
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
@@ -107,14 +113,17 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     assert waiting.outcome is not None
     assert waiting.outcome.status is Status.WAITING
     assert not (project / "shop.duckdb").exists()
-    checked = ask(project, Cause.CHECK)
+    checked = run(CheckRequest(project, "prod", actor="Ada", base="main"))
     assert checked.outcome is not None
+    assert checked.base is not None
+    assert (checked.base.commits.ref, len(checked.base.origins)) == ("main", 1)
     assert checked.outcome.status is Status.CHECKED
     assert not (project / "shop.duckdb").exists(), "a check publishes nothing, and what waits goes on waiting"
     own = ArtifactFilterKey(any_=["check-plan-prod", "check-report-prod"])
     with get_client(sync_client=True) as client:
         shown = client.read_artifacts(artifact_filter=ArtifactFilter(key=own))
     assert {artifact.key for artifact in shown} == set(own.any_ or ())
+    assert all("lready on main, not served: 1" in str(artifact.data) for artifact in shown)
     assert waiting.promotion is not None
     record(Workspace.at(project), waiting.promotion, Decision.APPROVE, by="Grace")
     done = ask(project)

@@ -431,6 +431,7 @@ def test_a_plan_says_why_of_what_it_is_asked_by_name(project: Path, prefect_serv
     [
         ("release", {"select": "a"}, "takes no select; leave that empty, or choose way promote or refresh"),
         ("release", {"report": "a", "origin": "dev"}, "takes no report and no origin; leave that empty, or"),
+        ("promote", {"base": "main"}, "takes no base; leave that empty, or choose way release"),
         ("promote", {"adopt": True}, "takes no adopt; leave that empty, or choose way release"),
         (
             "refresh",
