@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,7 @@ from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.source import git
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Workspace
+from tests.warm_commands import Commands
 
 Run = Callable[..., Any]
 Commit = Callable[..., None]
@@ -212,28 +210,25 @@ def test_where_the_names_are_taken_the_check_stands_and_says_that_nothing_is_sho
     "point", [FaultPoint.PREVIEW_INTENT, FaultPoint.DEPLOY_VIEWS, FaultPoint.PREVIEW_SHOWN]
 )
 def test_killed_while_it_is_shown_and_run_again(
-    run: Run, with_pattern: Path, commit: Commit, point: FaultPoint
+    run: Run, with_pattern: Path, commit: Commit, warm_commands: Commands, point: FaultPoint
 ) -> None:
     """What serves is untouched, the preview is on record in time to be ended, and the same command ends as undisturbed."""
     folder, before = with_pattern, generation(with_pattern, "dev")
     commit(folder, "Mended", orders=MENDED)
-    killed(folder, point, "check", "--serve", "pr-12", "--as", "Ada")
+    killed(warm_commands, folder, point, "check", "--serve", "pr-12", "--as", "Ada")
     assert generation(folder, "dev") == before
     assert [item.name for item in Workspace.at(folder).store.previews()] == ["pr-12"]
     again = document(run, "check", "-C", folder, "--serve", "pr-12", "--as", "Ada")
     assert again["preview"]["generation"] == 1
     assert rows(folder, "select sum(amount) from pr_12.orders") == [(4785,)]
-    killed(folder, FaultPoint.PREVIEW_GONE, "end-preview", "pr-12", "--as", "Ada")
+    killed(warm_commands, folder, FaultPoint.PREVIEW_GONE, "end-preview", "pr-12", "--as", "Ada")
     assert names(folder, "pr_12") == []
     assert run("end-preview", "pr-12", "-C", folder, "--as", "Ada").code == 0
     assert Workspace.at(folder).store.previews() == ()
     assert generation(folder, "dev") == before
 
 
-def killed(folder: Path, point: FaultPoint, *arguments: str) -> None:
+def killed(commands: Commands, folder: Path, point: FaultPoint, *words: str) -> None:
     """Run a command that dies at a point."""
-    command = [sys.executable, "-m", "prefect_sluice.cli", *arguments, "-C", str(folder)]
-    done = subprocess.run(
-        command, env={**os.environ, VARIABLE: point.value}, capture_output=True, check=False
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    done = commands.sluice(*words, "-C", folder, folder=folder, environ={VARIABLE: point.value})
+    assert done.code == -signal.SIGKILL, done.err
