@@ -93,8 +93,8 @@ def _append(file: Path, text: str) -> None:
 
 
 @contextmanager
-def told_to(name: str, folder: Path, ref: str, environment: str) -> Generator[Callable[[Work, int], None]]:
-    """Tell a forge that a check of `ref` begins, and why it failed if the block raises; the value is to be told how it ended.
+def told_to(name: str, folder: Path, ref: str, environment: str) -> Generator[ForgeReport]:
+    """Tell a forge that a check of `ref` begins, and why it failed if the block raises; the value is to be told how it `ended`.
 
     Raises BadInput where no job of that forge runs, and where `ref` is not the commit that the job is for: another one's yes
     is no yes for that.
@@ -103,7 +103,7 @@ def told_to(name: str, folder: Path, ref: str, environment: str) -> Generator[Ca
     teller.begins()
     try:
         _refuse_another(teller.forge.job, folder, ref)
-        yield teller.ended
+        yield teller
     except BaseException as error:
         teller.failed(error)
         raise

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -21,6 +18,7 @@ from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, GATES, WaitingShop
 from tests.outcomes import message, status
 from tests.policies import put_in_force
+from tests.warm_commands import Commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("kept-yes")]
 
@@ -246,16 +244,15 @@ def test_a_yes_to_another_change_is_not_kept_though_the_ledger_says_so(shop: Wai
     assert "does not count: the release is another one" in message(again)
 
 
-def test_killed_while_it_is_kept_and_run_again(shop: WaitingShop) -> None:
+def test_killed_while_it_is_kept_and_run_again(shop: WaitingShop, warm_commands: Commands) -> None:
     approved(shop)
     shop.load(NEW_CLICK)
-    killed = subprocess.run(
-        [sys.executable, "-m", "prefect_sluice.cli", "refresh", "--env", "prod", "-C", str(shop.folder)],
-        env={**os.environ, VARIABLE: FaultPoint.APPROVE_KEPT.value},
-        capture_output=True,
-        check=False,
+    killed = warm_commands.sluice(
+        *("refresh", "--env", "prod", "-C", shop.folder),
+        folder=shop.folder,
+        environ={VARIABLE: FaultPoint.APPROVE_KEPT.value},
     )
-    assert killed.returncode == -signal.SIGKILL
+    assert killed.code == -signal.SIGKILL
     assert status(shop.release()) is Status.DONE
     kept = [entry for entry in Workspace.at(shop.folder).store.entries() if entry.event == "approval.kept"]
     assert len(kept) == 1

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.cli import main
+from tests.flights import QUICK_SUITE, WHOLE_SUITE, Flights
 
 FILES = {
     "dbt_project.yml": "name: shop\nprofile: shop\nversion: '1.0'\nmodels: {shop: {+materialized: table}}\n",
@@ -124,3 +125,15 @@ def released(shared: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "copy"
     shutil.copytree(shared, folder, symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def released_flights(tmp_path_factory: pytest.TempPathFactory) -> Flights:
+    """The demo's project, released to dev; of its own tests it runs one file. Tests that use it bear
+    `pytest.mark.xdist_group("flights")`, and change copies."""
+    made = Flights.made(tmp_path_factory.mktemp("flights") / "nyc", through="2013-01-04")
+    made.edit("pytest.ini", WHOLE_SUITE, QUICK_SUITE)
+    made.commit("Run the quick tests")
+    answer = made.run("release", "--env", "dev")
+    assert answer.code == 0, answer.text
+    return made

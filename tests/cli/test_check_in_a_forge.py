@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tests.cli.forge_jobs import CI, action, bash, component
 from tests.reporting.forges.server import READS_ONLY, TOKEN, FakeForge, serving
 
 Run = Callable[..., Any]
 Commit = Callable[..., None]
-CI = Path(__file__).resolve().parents[2] / "deployments" / "ci"
 MENDED = "select range as id, range * 11 as amount from range(30)\n"
 
 pytestmark = pytest.mark.slow
@@ -29,60 +25,6 @@ def head(folder: Path) -> str:
         ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
-
-
-def bash(script: str, folder: Path, variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run a step as a runner does, with the `sluice` of this interpreter, and return its exit code and all it wrote."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
-        cwd=folder,
-        env={**os.environ, "PATH": path, **variables},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert TOKEN not in done.stdout + done.stderr
-    return done.returncode, done.stdout + done.stderr
-
-
-def filled_in(text: str, pattern: str, values: Mapping[str, str]) -> str:
-    return re.sub(pattern, lambda match: values[match[1]], text)
-
-
-def action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run the action's steps: what GitHub would put in for expressions, its commands in bash, its upload looked at."""
-    told = yaml.safe_load((CI / "github" / "action.yml").read_text())
-    defaults = {name: given["default"] for name, given in told["inputs"].items()}
-    values = {f"inputs.{name}": value for name, value in {**defaults, **inputs}.items()}
-    values["github.token"] = variables["GITHUB_TOKEN"]
-    given = {key: value for key, value in variables.items() if key != "GITHUB_TOKEN"}
-    expression, answer = r"\$\{\{ ([\w.]+) \}\}", (0, "")
-    values = {key: filled_in(value, expression, values) for key, value in values.items()}
-    for step in told["runs"]["steps"]:
-        if "run" in step:
-            assert step["shell"] == "bash"
-            assert "${{" not in step["run"]  # an input in a script is a script of whoever gives it
-            env = {key: filled_in(value, expression, values) for key, value in step["env"].items()}
-            answer = bash(step["run"], folder, {**given, **env})
-        else:
-            assert (step["if"], step["uses"]) == ("${{ always() }}", "actions/upload-artifact@v4")
-            assert (folder / filled_in(step["with"]["path"], expression, values)).is_file()
-    return answer
-
-
-def component(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run the component's job as GitLab would make it from these inputs."""
-    spec, _ = yaml.safe_load_all((CI / "gitlab" / "sluice-check.yml").read_text())
-    defaults = {name: given["default"] for name, given in spec["spec"]["inputs"].items()}
-    body = (CI / "gitlab" / "sluice-check.yml").read_text().partition("\n---\n")[2]
-    job = yaml.safe_load(filled_in(body, r"\$\[\[ inputs\.(\w+) \]\]", {**defaults, **inputs}))[
-        "sluice-check"
-    ]
-    own = {key: value or "" for key, value in job["variables"].items()}
-    answer = bash("\n".join(job["script"]), folder, {**own, **variables})
-    assert all((folder / path).is_file() for path in job["artifacts"]["paths"])
-    return answer
 
 
 def of_fork(fake: FakeForge, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from prefect_sluice.gates.catalog import GATES
-from tests.flights import Answer, Flights
+from tests.flights import QUICK_SUITE, WHOLE_SUITE, Answer, Flights
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("flights")]
 
@@ -22,11 +22,6 @@ GROUPED = (ROUTES, "    group by origin, destination\n", "    group by origin, d
 EMPTY = ("models/staging/stg_planes.sql", "\nfrom source\n", "\nfrom source\nwhere false\n")
 BROKEN = ("models/staging/stg_airlines.sql", "    name as", "    cast(name as integer) as")
 UNTESTED = ("[not_null, unique]\n      - name: flight_date", "[not_null]\n      - name: flight_date")
-WHOLE_SUITE, QUICK_SUITE = (
-    "testpaths = tests/python\n",
-    "testpaths = tests/python/test_aircraft_utilisation.py\n",
-)
-"""What the gate `project_tests` runs: nine seconds of processor, or one."""
 HOOKED = '{{{{ config(post_hook="{hook}") }}}}\n\nwith flights as (\n'
 
 YES, NO, UNSURE = {"PASSED"}, {"FAILED"}, {"INCONCLUSIVE", "ERRORED"}
@@ -35,21 +30,10 @@ SEEN: dict[str, set[str]] = {}
 ASKED: list[str] = []
 
 
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Flights:
-    """The project, released to dev. Of its own tests it runs one file: `test_yes` runs all."""
-    made = Flights.made(tmp_path_factory.mktemp("flights") / "nyc", through="2013-01-04")
-    made.edit("pytest.ini", WHOLE_SUITE, QUICK_SUITE)
-    made.commit("Run the quick tests")
-    answer = made.run("release", "--env", "dev")
-    assert answer.code == 0, answer.text
-    return made
-
-
 @pytest.fixture
-def flights(served: Flights, tmp_path: Path) -> Flights:
-    """A copy of it, to change."""
-    return served.copied(tmp_path / "nyc")
+def flights(released_flights: Flights, tmp_path: Path) -> Flights:
+    """A copy of the project, to change. Of its own tests it runs one file: `test_yes` runs all."""
+    return released_flights.copied(tmp_path / "nyc")
 
 
 def noted(answer: Answer) -> Answer:

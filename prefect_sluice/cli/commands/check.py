@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
+    from prefect_sluice.cli.forge_report import ForgeReport
     from prefect_sluice.promotions.work import Work
 
 
@@ -69,23 +69,26 @@ def check(
     from prefect_sluice.promotions.request import CheckRequest
 
     with ExitStack() as stack:
-        tell: Callable[[Work, int], None] | None = None
+        teller: ForgeReport | None = None
         if report_to:
             from prefect_sluice.cli.forge_report import base_of_job, told_to
 
-            tell = stack.enter_context(told_to(report_to, folder, ref, environment))
+            teller = stack.enter_context(told_to(report_to, folder, ref, environment))
             base = base or base_of_job(report_to, folder, ref)
 
         def then(work: Work, code: int) -> None:
             if output is not None:
                 _write_page(work, output)
-            if tell is not None:
-                tell(work, code)
+            if teller is not None:
+                teller.ended(work, code)
 
         if output is not None:
             # An older check's is no report of this one, and would lie uncommitted in the checkout.
             output.unlink(missing_ok=True)
-        request = CheckRequest(folder, environment, ref, actor=who(actor, folder), preview=preview, base=base)
+        branch = teller.forge.job.branch if teller is not None else ""
+        request = CheckRequest(
+            folder, environment, ref, actor=who(actor, folder), branch=branch, preview=preview, base=base
+        )
         return run_and_show(request, console, wait=wait, via=via, then=then)
 
 

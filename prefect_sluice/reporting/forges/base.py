@@ -34,7 +34,8 @@ class Job:
     """What a forge runs a job for. `commit` gets the status; `checkable` are the commits that stand for it: itself, and what
     the forge made by merging it. `change` is the number of the pull request or merge request, 0 for none; `url` leads to
     the job's log; `summary` is the file whose Markdown the job's page shows, "" for none; `base` the branch that the change goes
-    to, "" for none."""
+    to, "" for none. `branch` is where the commit is found ("": a tag's, or a fork's branch, which this repository does not have):
+    what is checked out is seldom on one."""
 
     commit: str
     checkable: frozenset[str]
@@ -42,6 +43,7 @@ class Job:
     url: str = ""
     summary: str = ""
     base: str = ""
+    branch: str = ""
 
 
 class Forge(Protocol):

@@ -24,6 +24,7 @@ _STATES = {
     CommitState.ERROR: "error",
 }
 _DESCRIPTION = 140
+_HEADS = "refs/heads/"
 _PULL = re.compile(r"refs/pull/(\d{1,9})/")
 
 
@@ -98,7 +99,17 @@ def _job(variables: Mapping[str, str], name: str) -> Job:
     url = f"{server}/{variables['GITHUB_REPOSITORY']}/actions/runs/{run}" if server and run else ""
     number = int(pull.get("number") or (ref[1] if ref else 0))
     summary, base = variables.get("GITHUB_STEP_SUMMARY", ""), variables.get("GITHUB_BASE_REF", "")
-    return Job(head, frozenset({head, *merged}), number, url, summary, base)
+    return Job(head, frozenset({head, *merged}), number, url, summary, base, _branch(variables, tip))
+
+
+def _branch(variables: Mapping[str, str], tip: Mapping[str, Any]) -> str:
+    """Return the branch of the commit in this repository: of a pull request its own, unless that is a fork's."""
+    if not tip:
+        name = variables.get("GITHUB_REF", "")
+        return name.removeprefix(_HEADS) if name.startswith(_HEADS) else ""
+    repository: Mapping[str, Any] = tip.get("repo") or {}  # None: the fork was deleted
+    is_here = repository.get("full_name") == variables["GITHUB_REPOSITORY"]
+    return str(tip.get("ref") or "") if is_here else ""
 
 
 def _event(variables: Mapping[str, str]) -> Mapping[str, Any]:

@@ -77,7 +77,17 @@ def gitlab(variables: Mapping[str, str]) -> GitLab:
         number(variables.get("CI_MERGE_REQUEST_IID", "")) or 0,
         variables.get("CI_JOB_URL", ""),
         base=variables.get("CI_MERGE_REQUEST_TARGET_BRANCH_NAME", ""),
+        branch=_branch(variables),
     )
     headers = {"PRIVATE-TOKEN": variables.get("GITLAB_TOKEN", "").strip()}
     api = Api(name, base, "GITLAB_TOKEN", headers, "the scope api and the role Developer")
     return GitLab(api, project, job, variables.get("CI_PIPELINE_ID", ""), sha)
+
+
+def _branch(variables: Mapping[str, str]) -> str:
+    """Return the branch of the commit in this project: of a merge request its own, unless that is a fork's."""
+    if not variables.get("CI_MERGE_REQUEST_IID"):
+        return variables.get("CI_COMMIT_BRANCH", "")
+    source = variables.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "")
+    is_here = source and source == variables.get("CI_MERGE_REQUEST_PROJECT_ID")
+    return variables.get("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "") if is_here else ""

@@ -177,6 +177,46 @@ def test_in_a_pull_request_the_status_is_the_heads(tmp_path: Path) -> None:
         forge("github", given)
 
 
+@pytest.mark.parametrize(
+    ("of", "head", "branch"),
+    [
+        ("", {"ref": "fewer", "repo": {"full_name": "ada/shop"}}, "fewer"),
+        ("", {"ref": "fewer", "repo": {"full_name": "bob/shop"}}, ""),
+        ("", {"ref": "fewer", "repo": None}, ""),
+        ("refs/heads/feature/fewer", None, "feature/fewer"),
+        ("refs/tags/v1", None, ""),
+    ],
+)
+def test_the_branch_is_that_of_this_repository(
+    tmp_path: Path, of: str, head: dict[str, Any] | None, branch: str
+) -> None:
+    """What is checked out is a merge on no branch. A fork's branch is none of here, and would be taken for one that is gone."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 9, "head": head}} if head else {}))
+    given = {"GITHUB_REPOSITORY": "ada/shop", "GITHUB_SHA": MERGE, "GITHUB_EVENT_PATH": str(event)}
+    assert forge("github", {**given, "GITHUB_REF": of}).job.branch == branch
+
+
+@pytest.mark.parametrize(
+    ("given", "branch"),
+    [
+        ({"CI_COMMIT_BRANCH": "main"}, "main"),
+        ({"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "12"}, "fewer"),
+        ({"CI_MERGE_REQUEST_SOURCE_PROJECT_ID": "13"}, ""),
+        ({}, ""),
+    ],
+)
+def test_the_branch_is_that_of_this_project(given: dict[str, str], branch: str) -> None:
+    request = {
+        "CI_MERGE_REQUEST_IID": "7",
+        "CI_MERGE_REQUEST_PROJECT_ID": "12",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME": "fewer",
+    }
+    of_job = {"CI_API_V4_URL": "http://127.0.0.1", "CI_PROJECT_ID": "12", "CI_COMMIT_SHA": COMMIT}
+    is_request = "CI_MERGE_REQUEST_SOURCE_PROJECT_ID" in given
+    assert forge("gitlab", {**of_job, **(request if is_request else {}), **given}).job.branch == branch
+
+
 def test_in_a_pipeline_of_merged_results_the_status_is_the_heads() -> None:
     with serving("gitlab") as fake:
         given = {**fake.variables(MERGE), "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": COMMIT}
