@@ -109,23 +109,23 @@ def told_to(name: str, folder: Path, ref: str, environment: str) -> Generator[Fo
         raise
 
 
-def base_of_job(name: str, folder: Path, ref: str) -> str:
-    """Return the branch that the change of the forge's job goes to, for `ref` to be looked at beside; "" where there is none.
+def base_of_job(job: Job, folder: Path, ref: str) -> str:
+    """Return the branch that the change of a forge's job goes to, for `ref` to be looked at beside; "" where there is none.
 
     Where git cannot tell the two apart, a line on stderr says so, and it is "": nobody asked for it.
     """
-    base = forge(name, process.environment()).job.base
-    if not base:
+    if not job.base:
         return ""
     repository = git.root(folder)
     try:
-        fork_point(repository, base, git.resolve(repository, ref, "").commit)
+        fork_point(repository, job.base, git.resolve(repository, ref, "").commit)
     except BadInput as error:
         print(
-            f"sluice: the check is not told beside {base}: {concealed(error_line(error)[0])}", file=sys.stderr
+            f"sluice: the check is not told beside {job.base}: {concealed(error_line(error)[0])}",
+            file=sys.stderr,
         )
         return ""
-    return base
+    return job.base
 
 
 def _context(folder: Path, environment: str) -> str:

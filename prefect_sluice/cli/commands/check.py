@@ -74,7 +74,7 @@ def check(
             from prefect_sluice.cli.forge_report import base_of_job, told_to
 
             teller = stack.enter_context(told_to(report_to, folder, ref, environment))
-            base = base or base_of_job(report_to, folder, ref)
+            base = base or base_of_job(teller.forge.job, folder, ref)
 
         def then(work: Work, code: int) -> None:
             if output is not None:
