@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "previews": ("previews", "List the previews that show what checks built."),
     "end-preview": ("previews", "Take the names of a preview away."),
     "diff": ("diff", "Compare the rows of two generations."),
+    "lineage": ("lineage", "Show what a column is made of, and what is made of it."),
     "coverage": ("coverage", "Show what each model has: a key test, a contract, descriptions, a unit test."),
     "collect": ("collect", "Drop relations and files that nothing needs any more."),
     "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
@@ -68,7 +69,19 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "unblock",
         "release-hold",
     ),
-    "Look": ("status", "history", "checks", "previews", "show", "logs", "report", "open", "diff", "coverage"),
+    "Look": (
+        "status",
+        "history",
+        "checks",
+        "previews",
+        "show",
+        "logs",
+        "report",
+        "open",
+        "diff",
+        "lineage",
+        "coverage",
+    ),
     "Keep": ("collect", "end-preview", "doctor", "backup", "restore"),
 }
 """The commands as the help lists them; a command that no group names stands at the end."""

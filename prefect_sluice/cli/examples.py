@@ -22,6 +22,10 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice check feature/discounts --env prod --base main", "and what of it main has already"),
         ("sluice check --env prod --report-to github", "in a job of GitHub: a status and a comment"),
     ),
+    "lineage": (
+        ("sluice lineage orders.amount", "both ways: what it is made of, what is made of it"),
+        ("sluice lineage orders --env prod", "each column, with what it is directly made of"),
+    ),
     "checks": (
         ("sluice checks", "of all environments"),
         ("sluice checks --env prod --limit 5", "the last five of one"),

@@ -37,7 +37,21 @@ WEB = Web(
     lambda promotion: f"http://127.0.0.1:4201/{promotion}.html" if promotion == "c389c9ddc5" else "",
 )
 NOT_ON_THE_WEB = frozenset(
-    {"coverage", "diff", "doctor", "init", "lint", "backup", "restore", "leave", "up", "logs", "open", "demo"}
+    {
+        "coverage",
+        "diff",
+        "doctor",
+        "init",
+        "lineage",
+        "lint",
+        "backup",
+        "restore",
+        "leave",
+        "up",
+        "logs",
+        "open",
+        "demo",
+    }
 )
 """Commands that messages name and no form does: they are of the project's folder, or of the machine."""
 
