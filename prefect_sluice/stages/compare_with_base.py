@@ -71,7 +71,10 @@ def _planned(
     place = apart.environment(environment.name)
     loaded = load(apart, place, base)
     if loaded.withheld:
-        raise Refused(f"none of its code may run ({', '.join(loaded.withheld)})")
+        raise Refused(
+            f"none of its code may run ({', '.join(loaded.withheld)})",
+            f"see what of it may not: sluice plan {fork.commit[:7]}",
+        )
     asked = question(apart, place, base, plan.cause, adopt=bool(plan.adopted))
     if apart is not workspace:
         loaded.dbt.close()
