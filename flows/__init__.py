@@ -32,7 +32,12 @@ def run(request: Request, *, wait: timedelta = timedelta(0)) -> Work:
         case CheckRequest():
             from prefect_sluice.flows.check import check
 
-            own = {"ref": request.ref, "preview": request.preview, "base": request.base}
+            own = {
+                "ref": request.ref,
+                "branch": request.branch,
+                "preview": request.preview,
+                "base": request.base,
+            }
             return run_flow(check, request, wait, **own)
         case RefreshRequest():
             from prefect_sluice.flows.refresh import refresh

@@ -18,14 +18,6 @@ from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.promotions.control_commands import END_PREVIEW, ControlAct, command
 
-_OUTCOMES = {
-    "lift the hold": "Lifted",
-    "lift the freeze": "Lifted",
-    "lift the block": "Lifted",
-    END_PREVIEW: "Ended",
-}
-"""The name of the run's last state, by what was done; what is placed is in force."""
-
 
 @flow(
     name="controls", flow_run_name=run_name_maker("controls"), task_runner=OWN_HEARTBEAT, persist_result=False
@@ -61,22 +53,23 @@ def controls(
     def done() -> State[Any]:
         with connected(connections):
             workspace = project(folder, fresh=False)
-            lines = (
-                end_by_hand(workspace, preview, by=actor, reason=reason)
-                if act == END_PREVIEW
-                else command(
+            if act == END_PREVIEW:
+                name, lines = "Ended", end_by_hand(workspace, preview, by=actor, reason=reason)
+            else:
+                control_act = ControlAct(act)
+                name = "Lifted" if control_act.lifts else "InForce"
+                lines = command(
                     workspace,
-                    ControlAct(act),
+                    control_act,
                     environment=environment,
                     release=release,
                     by=actor,
                     reason=reason,
                     until=until,
                 )
-            )
             for line in lines:
                 get_run_logger().info(line)
             show_status(workspace)
-            return Completed(name=_OUTCOMES.get(act, "InForce"), message=name_forms("; ".join(lines)))
+            return Completed(name=name, message=name_forms("; ".join(lines)))
 
     return ending(done)

@@ -101,7 +101,7 @@ class LineageGraph:
         above = {name for name, _ in made.rows if name != of[0]} or set(relation.parents)
         return {(name, ANY): note for name in sorted(above)}
 
-    def meant(self, text: str) -> Iterator[tuple[LineageRelation, str]]:
+    def matches(self, text: str) -> Iterator[tuple[LineageRelation, str]]:
         """Yield each relation, with a column or "", that a text may name: `orders`, `main.orders`, `orders.amount`."""
         words = text.lower()
         for relation in self.relations.values():
@@ -112,7 +112,7 @@ class LineageGraph:
                     (relation, column) for column in relation.columns if words == f"{title}.{column.lower()}"
                 )
 
-    def nameable(self, text: str) -> list[str]:
+    def suggestions(self, text: str) -> list[str]:
         """Return the names that a text may be a slip of: columns where it names a relation that is there, else relations."""
         titles = [
             (title, relation) for relation in self.relations.values() for title in sorted(relation.titles)

@@ -20,14 +20,11 @@ from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.sql.column_lineage import QueryLineage, query_lineage
 from prefect_sluice.sql.write_targets import Targets
+from prefect_sluice.warehouse.functions import COLUMNS
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _TEXTS, _LINEAGE = "compiled.1", "lineage.1"
 """With the number of their form. A text is remembered by the fingerprint of its relation, a lineage by all that it depends on."""
-_COLUMNS = """
-    select table_schema, table_name, column_name from information_schema.columns
-    where table_catalog = '{catalog}' order by table_schema, table_name, ordinal_position
-"""
 
 
 def served_lineage(workspace: Workspace, environment: Environment) -> LineageGraph:
@@ -42,9 +39,7 @@ def served_lineage(workspace: Workspace, environment: Environment) -> LineageGra
         live = reader.generation(environment.name)
         if not live.number:
             raise _nothing_serves(environment)
-        columns = _columns(
-            cast("Any", reader.query(_COLUMNS.format(catalog=warehouse.catalog.replace("'", "''"))).rows)
-        )
+        columns = _columns(cast("Any", reader.query(COLUMNS).rows))
     pointers = {pointer.node: pointer for pointer in live.relations}
     texts = _texts(workspace, environment, live, pointers)
     made = _lineages(workspace, texts, columns, warehouse.dialect, warehouse.catalog)

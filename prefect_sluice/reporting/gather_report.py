@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from prefect_sluice.domain.controls import in_force, of_release
 from prefect_sluice.domain.declarations import Declarations
@@ -87,11 +88,8 @@ def _plan(workspace: Workspace, promotion: Promotion) -> Plan | None:
 
 def _commits(entries: tuple[LedgerEntry, ...]) -> CommitRange | None:
     """Return the commits that come and go as they were when the promotion was begun: git may know no more of them today."""
-    started = f"promotion.{State.STARTED.value}"
-    for entry in entries:
-        if entry.event == started and "commits" in entry.facts:
-            return CommitRange.read(entry.facts["commits"])
-    return None
+    document = _started_with(entries, "commits")
+    return CommitRange.read(document) if document is not None else None
 
 
 def of_work(work: Work) -> ReleaseRecord:
@@ -102,9 +100,15 @@ def of_work(work: Work) -> ReleaseRecord:
 
 def _base(entries: tuple[LedgerEntry, ...]) -> AgainstBase | None:
     """Return what of the plan is of its branch, as it was when the check was begun."""
+    document = _started_with(entries, "against_base")
+    return AgainstBase.read(document) if document is not None else None
+
+
+def _started_with(entries: tuple[LedgerEntry, ...], fact: str) -> Any:
+    """Return a fact of the promotion's beginning; None where it has none such."""
     started = f"promotion.{State.STARTED.value}"
     facts = (entry.facts for entry in entries if entry.event == started)
-    return next((AgainstBase.read(own["against_base"]) for own in facts if "against_base" in own), None)
+    return next((own[fact] for own in facts if fact in own), None)
 
 
 def _generations(

@@ -110,11 +110,14 @@ def finite(value: str) -> str:
     return f"abs({value}) < CAST('Infinity' AS DOUBLE PRECISION)"
 
 
-RELATIONS = (
-    "select table_schema, table_name from information_schema.tables"
-    " where table_catalog = current_database() order by table_schema, table_name"
-)
+_HERE = "where table_catalog = current_database()"
+RELATIONS = f"select table_schema, table_name from information_schema.tables {_HERE} order by table_schema, table_name"
 """The query for schema and name of each relation of the database that is open, in order."""
+COLUMNS = (
+    f"select table_schema, table_name, column_name from information_schema.columns {_HERE}"
+    " order by table_schema, table_name, ordinal_position"
+)
+"""The query for schema, relation and name of each column of the database that is open, in order."""
 
 
 def columns_of(schemas: Sequence[str]) -> str:
@@ -122,5 +125,5 @@ def columns_of(schemas: Sequence[str]) -> str:
     named = ", ".join("'" + schema.replace("'", "''") + "'" for schema in schemas) or "''"
     return (
         "select table_schema, table_name, column_name, data_type from information_schema.columns "
-        f"where table_catalog = current_database() and lower(table_schema) in ({named})"
+        f"{_HERE} and lower(table_schema) in ({named})"
     )

@@ -35,7 +35,7 @@ LEAKS: Mapping[str, tuple[int, str]] = {
         "the list of engines, and which one is meant where none is asked",
     ),
     "prefect_sluice/warehouse/functions.py": (
-        2,
+        1,
         "the list of relations, which DuckDB and PostgreSQL give to one query; one that cannot gets a function for it",
     ),
 }

@@ -43,7 +43,7 @@ def lineage(
     process.disable_telemetry()
     workspace = Workspace.at(folder)
     graph = served_lineage(workspace, workspace.environment(environment))
-    relation, column = _meant(graph, name)
+    relation, column = _resolved(graph, name)
     up, down = (up or not down, down or not up) if column else (up or not down, down)
     if column:
         console.page([*page.column_lines(graph, relation.name, column, up=up, down=down, depth=depth)])
@@ -55,12 +55,12 @@ def lineage(
     return 0
 
 
-def _meant(graph: LineageGraph, text: str) -> tuple[LineageRelation, str]:
+def _resolved(graph: LineageGraph, text: str) -> tuple[LineageRelation, str]:
     """Return the relation and column ("": none) that a text names. Raises BadInput for none, and for more than one."""
     from prefect_sluice.domain.counting import did_you_mean
     from prefect_sluice.domain.errors import BadInput
 
-    matches = [*graph.meant(text)]
+    matches = [*graph.matches(text)]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -72,7 +72,7 @@ def _meant(graph: LineageGraph, text: str) -> tuple[LineageRelation, str]:
         raise BadInput(
             f"{text!r} is of an ephemeral model, which has no relation", fix="ask for a model that reads it"
         )
-    near = did_you_mean(text.lower(), graph.nameable(text), 3)
+    near = did_you_mean(text.lower(), graph.suggestions(text), 3)
     raise BadInput(
         f"nothing that is served is called {text!r}", fix=near or "sluice status lists what is served"
     )

@@ -45,8 +45,7 @@ def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
     from prefect_sluice.stages.preview import end_previews
     from prefect_sluice.workspace.workspace import Workspace
 
-    by = who(actor, folder)
-    ended = end_previews.end_preview(Workspace.at(folder), name, actor=by, reason=f"{by} ended it")
-    console.show([line(f"preview {ended.name} has ended: {ended.reason}")])
+    ended = end_previews.end_preview(Workspace.at(folder), name, actor=who(actor, folder))
+    console.show([line(end_previews.ended_line(ended))])
     console.answer({"preview": document(ended)})
     return 0

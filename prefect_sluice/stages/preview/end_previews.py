@@ -20,10 +20,14 @@ from prefect_sluice.workspace.workspace import Workspace
 ENDED = "preview.ended"
 
 
-def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str) -> Preview:
-    """Take the names of a preview away, and return it, ended. Repeatable: one that has ended stays as it is. What it brought is
-    dropped by the collector. Raises BadInput where there never was one, LeaseHeld while a check writes it, WarehouseBusy."""
+def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = "") -> Preview:
+    """Take the names of a preview away, and return it, ended; without a `reason` because `actor` wants it.
+
+    Repeatable: one that has ended stays as it is. What it brought is dropped by the collector. Raises BadInput where there never
+    was one, LeaseHeld while a check writes it, WarehouseBusy.
+    """
     _existing(workspace, name)
+    reason = reason or f"{actor} ended it"
     with leased(workspace, name, actor) as (ours, lease):
         preview = _existing(ours, name)
         if preview.ended is not None:
@@ -39,6 +43,11 @@ def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str) -> 
         facts = {"preview": name, "like": preview.like, "commit": preview.commit, "reason": reason}
         save_preview(ours, done, ENDED, facts, actor)
         return done
+
+
+def ended_line(preview: Preview) -> str:
+    """Return what to say of a preview that has ended. Pure."""
+    return f"preview {preview.name} has ended: {preview.reason}"
 
 
 def _nothing(before: Generation, lease: Lease) -> Publication:
