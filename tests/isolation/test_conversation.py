@@ -17,7 +17,10 @@ RIGHTS = Rights(variables={"PATH": os.defpath}, timeout=None)
 
 @pytest.fixture
 def process() -> Warm:
-    return warm("tests.isolation.talking_child")
+    """Started by now, so that what a test starts is the child alone, whichever test comes first."""
+    started = warm("tests.isolation.talking_child")
+    started.start()
+    return started
 
 
 @pytest.fixture
