@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.reporting import gather_lineage
+
 Run = Callable[..., Any]
 Commit = Callable[..., None]
 
@@ -26,6 +28,8 @@ MODELS = {
     ),
     "both": "select id, amount as v from {{ ref('raw') }} union all select id, Total + 1 from {{ ref('through') }}\n",
     "quoted": "select amount as \"The Amount\" from {{ ref('raw') }}\n",
+    "copied": "with sums as (select id, amount * 3 as thrice from {{ ref('raw') }}) select id, thrice as same from sums\n",
+    "raw_too": "{{ config(schema='other', alias='raw') }}\nselect id from {{ ref('raw') }}\n",
     "unread": "pivot {{ ref('raw') }} on status using sum(amount) group by id\n",
     "fromfile": "select * from (select unnest([1, 2]) as n)\n",
 }
@@ -80,11 +84,13 @@ def test_it_tells_how_columns_are_made(hard: Path, run: Run) -> None:
     }
     assert ("main.raw", "decides which rows") in steps(asked_for("joined.most", "--up")["made_of"])
     assert asked_for("joined.id", "--up")["rows_decided_by"] == ["main.raw.id", "main.through.id"]
+    # An expression that stands inside, and is only copied outside.
+    assert asked_for("copied.same", "--up")["how"] == "= raw.amount * 3"
     # A union by place, and a name in quotes.
     assert steps(asked_for("both.v", "--up", "--depth", "1")["made_of"]) == {amount, total}
     assert steps(asked_for("quoted.The Amount", "--up")["made_of"]) == {amount}
 
-    down = steps(asked_for("RAW.amount", "--down")["goes_into"])
+    down = steps(asked_for("main.RAW.amount", "--down")["goes_into"])
     assert down >= {
         ("main.both.v", "= through.total + 1"),
         ("main.quoted.The Amount", "renamed"),
@@ -93,10 +99,11 @@ def test_it_tells_how_columns_are_made(hard: Path, run: Run) -> None:
         ("main.unread", "not known: its SQL is no single query"),
     }
     assert ("main.both.id", "as it is") not in down
-    deciding = steps(asked_for("raw.status", "--down")["goes_into"])
+    deciding = steps(asked_for("main.raw.status", "--down")["goes_into"])
     assert deciding >= {("main.through", "decides which rows"), ("main.through.status", "as it is")}
 
     for name, problem in (
+        ("raw.id", "'raw.id' may be several; say which one: main.raw.id, main_other.raw.id"),
         ("slim", "'slim' is of an ephemeral model, which has no relation"),
         ("joned", "nothing that is served is called 'joned'; did you mean 'joined'"),
         ("joined.totl", "nothing that is served is called 'joined.totl'; did you mean 'joined.total'"),
@@ -105,6 +112,14 @@ def test_it_tells_how_columns_are_made(hard: Path, run: Run) -> None:
         assert answer.code == 2
         assert problem in answer.err
         assert answer.err.count("\n") == 1
+
+
+def test_a_second_question_asks_no_dbt(hard: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What dbt compiled and what was read of it are remembered."""
+    first = run("lineage", "main.raw.amount", "--json", "-C", hard)
+    monkeypatch.setattr(gather_lineage, "load", lambda *_: pytest.fail("dbt was asked again"))
+    monkeypatch.setattr(gather_lineage, "query_lineage", lambda *_: pytest.fail("it was read again"))
+    assert run("lineage", "main.raw.amount", "--json", "-C", hard).out == first.out
 
 
 def test_the_tree_as_people_read_it(released: Path, run: Run) -> None:

@@ -60,13 +60,17 @@ def document(
         if down:
             entry["goes_into"] = [step.document(depth) for step in graph.down(start)]
         entries.append(entry)
-    return {"relation": str(name), "columns": entries}
+    return {"relation": str(name), "columns": entries, "rows_hidden": _hidden_rows(graph, name)}
 
 
 def _hidden(graph: LineageGraph, name: Name) -> Iterator[Line]:
+    if hidden := _hidden_rows(graph, name):
+        yield line(f"not known of what decides its rows: {hidden}")
+
+
+def _hidden_rows(graph: LineageGraph, name: Name) -> str:
     made = graph.relations[name.folded].made
-    if made is not None and made.hidden:
-        yield line(f"not known of what decides its rows: {made.hidden}")
+    return made.hidden if made is not None else ""
 
 
 def _tree(
