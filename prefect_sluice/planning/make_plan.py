@@ -26,7 +26,8 @@ class PlanInputs:
     `unbound` are tests that hang on no node (on a source, or on names written by hand): they run whenever anything changes.
     `held` are nodes that keep what is live, however stale, with why; `select` and `instead` are as in the plan. `resting` is
     the history, by folded public name, of what nothing serves now. `live` and `before` bear the unique ids of today.
-    `old_names` are those that are served now, `old_names_for` how long a new one is."""
+    `old_names` are those that are served now, `old_names_for` how long a new one is. `last_generations` are the newest that have
+    each relation, by its address."""
 
     environment: str
     cause: Cause
@@ -44,6 +45,7 @@ class PlanInputs:
     old_names: tuple[OldName, ...] = ()
     old_names_for: timedelta = timedelta(0)
     resting: Mapping[Name, Pointer] = field(default_factory=dict[Name, Pointer])
+    last_generations: Mapping[Name, int] = field(default_factory=dict[Name, int])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +196,16 @@ def _decide(facts: PlanInputs, past: _Past, node: Node, inputs: str, done: Mappi
     if kept and kept.name == node.name and (live or not before or (goes_on and not _is_renamed(past, node))):
         # Which addresses a view of then reads, nobody knows; to link it anew moves no data.
         if node.stays_a_view:
-            return step(Action.BUILD, Reason(Because.LINKED_ANEW))
-        return step(Action.REUSE, Reason(Because.KEPT), replace(kept, node=node.unique_id))
+            return step(Action.BUILD, _kept_reason(facts, kept, Because.LINKED_ANEW, Because.LINKED_ANEW_OF))
+        reason = _kept_reason(facts, kept, Because.KEPT, Because.KEPT_OF)
+        return step(Action.REUSE, reason, replace(kept, node=node.unique_id))
     reason = _reason(facts, node, inputs, past, done)
     return step(Action.CARRY, reason, before) if goes_on else step(Action.BUILD, reason)
+
+
+def _kept_reason(facts: PlanInputs, kept: Pointer, plain: Because, numbered: Because) -> Reason:
+    number = facts.last_generations.get(kept.address)
+    return Reason(numbered, str(number)) if number else Reason(plain)
 
 
 def _is_renamed(past: _Past, node: Node) -> bool:

@@ -24,6 +24,8 @@ class Because(StrEnum):
     MOVED = "moved to another name"
     KEPT = "built before, and kept"
     LINKED_ANEW = "built before; a view is linked anew"
+    KEPT_OF = "as it was in generation {}, which is kept"
+    LINKED_ANEW_OF = "as it was in generation {}; a view is linked anew"
     LINKED_TO = "linked to the new {}"
     ADOPTED = "adopted, and its history goes on"
     ADOPTED_ANEW = "adopted, and built anew"

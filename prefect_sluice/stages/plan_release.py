@@ -135,6 +135,7 @@ def _question(
             uid for uid, test in loaded.project.tests.items() if not test.is_unit and not test.parents
         ),
         resting=resting,
+        last_generations=warehouse.last_generations(environment.name),
     )
     return asked, adopted
 

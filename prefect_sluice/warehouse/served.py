@@ -43,6 +43,10 @@ class Served(Protocol):
         """Return every pointer of every generation whose relation is still there, oldest first."""
         ...
 
+    def last_generations(self, environment: str) -> Mapping[Name, int]:
+        """Return the newest generation that has each of these relations, by its address."""
+        ...
+
     def relations(self) -> tuple[ServedRelation, ...]:
         """Return every relation in the database outside Sluice's own schemas."""
         ...

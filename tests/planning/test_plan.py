@@ -91,6 +91,11 @@ class Environment:
             self.live,
             by_content(self.kept),
             self.notes,
+            last_generations={
+                pointer.address: generation.number
+                for generation in self.generations
+                for pointer in generation.pointers
+            },
         )
         return make_plan(asked)
 
@@ -221,7 +226,7 @@ def test_what_was_built_before_and_is_kept_is_not_built_again() -> None:
     first = environment.live
     environment.release(project(node("a", code="2", sources=(RAW,)), *SHOP[1:]))
     plan = environment.plan(project(*SHOP))
-    kept = (Action.REUSE, "built before, and kept")
+    kept = (Action.REUSE, "as it was in generation 1, which is kept")
     assert told(plan) == {"a": kept, "b": kept, "c": (Action.REUSE, "unchanged")}
     assert [step.pointer for step in plan.steps] == list(first.pointers)
     assert not plan.changes_nothing
@@ -278,8 +283,8 @@ def test_a_view_that_was_built_before_is_linked_anew() -> None:
     environment.release(project(node("a", code="2", sources=(RAW,)), shop[1]))
     plan = environment.plan(project(*shop))
     assert told(plan) == {
-        "a": (Action.REUSE, "built before, and kept"),
-        "b": (Action.BUILD, "built before; a view is linked anew"),
+        "a": (Action.REUSE, "as it was in generation 1, which is kept"),
+        "b": (Action.BUILD, "as it was in generation 1; a view is linked anew"),
     }
 
 

@@ -82,6 +82,16 @@ def test_kept_are_the_pointers_whose_relation_is_still_there(scene: Scene) -> No
     assert first.by_name()[A] not in scene.warehouse.kept("prod")
 
 
+def test_the_newest_generation_of_each_relation_is_told(scene: Scene) -> None:
+    first = scene.publish({A: "select 1 as v", B: "select 2 as v"})
+    second = scene.publish({A: "select 3 as v"})
+    was, other, now = (
+        pointer.address for pointer in (first.by_name()[A], first.by_name()[B], second.by_name()[A])
+    )
+    assert scene.warehouse.last_generations("prod") == {was: 1, other: 2, now: 2}
+    assert scene.warehouse.last_generations("staging") == {}
+
+
 def test_relations_are_those_outside_our_own_schemas(scene: Scene) -> None:
     scene.publish({A: "select 1 as v"})
     run_sql(scene.file, "create schema raw", "create table raw.orders as select 1 as id")

@@ -22,7 +22,7 @@ def why_lines(reasons: StepReasons) -> list[Line]:
         sentences = [
             "nothing that it is made of changed" if reasons.noted else "nothing is noted of what serves"
         ]
-    if step.reason.kind in {Because.LINKED_ANEW, Because.LINKED_TO}:
+    if step.reason.kind in {Because.LINKED_ANEW, Because.LINKED_ANEW_OF, Because.LINKED_TO}:
         sentences.append(
             "its rows are what they were: a view is made again so that it reads the new addresses"
         )

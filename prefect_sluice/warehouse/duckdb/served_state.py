@@ -72,6 +72,15 @@ class ServedState:
         there = {relation.name for relation in self.relations}
         return tuple(span.pointer for span in self.spans_of(environment) if span.pointer.address in there)
 
+    def last_generations(self, environment: str) -> Mapping[Name, int]:
+        """See Served."""
+        newest = next((generation.number for generation in self.history(environment)), 0)
+        last: dict[Name, int] = {}
+        for span in self.spans_of(environment):
+            number = newest if span.until is None else span.until - 1
+            last[span.pointer.address] = max(number, last.get(span.pointer.address, 0))
+        return last
+
     def spans_of(self, environment: str) -> tuple[PointerSpan, ...]:
         """Return the pointers that an environment ever had, oldest first."""
         return tuple(span for span in self.spans if span.environment == environment)
@@ -119,6 +128,10 @@ class StateAnswers(ABC):
     def kept(self, environment: str) -> tuple[Pointer, ...]:
         """See Served."""
         return self._state().kept(environment)
+
+    def last_generations(self, environment: str) -> Mapping[Name, int]:
+        """See Served."""
+        return self._state().last_generations(environment)
 
     def relations(self) -> tuple[ServedRelation, ...]:
         """See Served."""
