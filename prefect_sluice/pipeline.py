@@ -20,6 +20,7 @@ from prefect_sluice.promotions.timing import timed
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves, public_names_are_ours
 from prefect_sluice.promotions.work import Stage, Status, Work, tell, walk
+from prefect_sluice.reporting.openlineage.send import lineage_told
 from prefect_sluice.reporting.write_pages import paged
 from prefect_sluice.runtime import process
 from prefect_sluice.source.branches import branch_of
@@ -88,6 +89,7 @@ def begin(
             with (
                 logged(workspace, request),
                 paged(workspace.anew()),
+                lineage_told(workspace),
                 timed(workspace.store),
                 noted(ours, request),
             ):
@@ -120,6 +122,7 @@ def begin_check(
         with (
             logged(workspace, request),
             paged(workspace.anew()),
+            lineage_told(workspace),
             timed(workspace.store),
             recorded_check(workspace.under(lease.lease), request),
         ):

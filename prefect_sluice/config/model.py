@@ -23,6 +23,7 @@ from prefect_sluice.config.base import Duration, Section
 from prefect_sluice.config.environments import EnvironmentPolicy, KeepSettings, is_pattern, refuse_other_keys
 from prefect_sluice.config.expected_change import Expectation
 from prefect_sluice.config.key_problems import in_words
+from prefect_sluice.config.openlineage import OpenLineageSettings
 from prefect_sluice.config.refreshes import Refreshing
 from prefect_sluice.config.schedules import CronSchedule, IntervalSchedule, Poll, Schedules
 from prefect_sluice.domain.errors import ConfigInvalid
@@ -250,6 +251,10 @@ class Config(Section):
     schedules: Schedules = Field(
         default_factory=Schedules, description="When a Prefect server starts what by itself."
     )
+    openlineage: OpenLineageSettings | None = Field(
+        default=None,
+        description="Who is told, as events of OpenLineage, what was built and published; nobody by default.",
+    )
     notify: str = Field(
         default="",
         pattern=r"^([a-z0-9-]+/[^/\s]+)?$",
@@ -343,6 +348,7 @@ def _known_keys(where: tuple[Any, ...]) -> list[str]:
         "expect": Expectation,
         "gates": GateSettings,
         "models": Model,
+        "openlineage": OpenLineageSettings,
         "source": SourceSettings,
         "schedules": Schedules,
         "sources": SourceVersion,
