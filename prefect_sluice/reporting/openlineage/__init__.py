@@ -1,0 +1,1 @@
+"""What was built and published, told to a catalogue of data lineage as OpenLineage events."""
