@@ -272,7 +272,7 @@ def test_nothing_is_promised_from_a_package_index() -> None:
         f"{page.relative_to(ROOT)}: {found}"
         for page in PAGES
         for found in re.findall(
-            r"pip install [^`\n]*prefect-sluice(?!\[(?:lint|prefect|contracts|postgres|pytest|docker)\])[^`\n]*",
+            r"pip install [^`\n]*prefect-sluice(?!\[(?:lint|prefect|contracts|openlineage|postgres|pytest|docker)\])[^`\n]*",
             read(page),
         )
     ]

@@ -1,4 +1,4 @@
-"""Sending what was built and published as OpenLineage events. Nothing hangs on it: what the receiver does not take is a warning."""
+"""Sending what was built and published as OpenLineage events. Nothing hangs on it: what is not taken is a warning."""
 
 from __future__ import annotations
 
