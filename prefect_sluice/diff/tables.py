@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff
+from prefect_sluice.diff.values import ROWS_THAT_COME, ROWS_THAT_GO
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence
 
 
@@ -27,7 +28,7 @@ def tables(diff: RelationDiff) -> tuple[Evidence, ...]:
     shown = evidence(diff)
     samples = [
         replace(sample, title=title)
-        for title, sample in (("rows that go", diff.removed), ("rows that come", diff.added))
+        for title, sample in ((ROWS_THAT_GO, diff.removed), (ROWS_THAT_COME, diff.added))
         if sample is not None and sample is not shown and sample.rows
     ]
     rows = () if diff.same_rows else (rows_table(diff),)  # the headline says how many there are

@@ -9,6 +9,8 @@ from math import inf, isfinite
 
 from prefect_sluice.domain.verdict import Evidence
 
+ROWS_THAT_GO, ROWS_THAT_COME = "rows that go", "rows that come"
+"""The titles of the samples."""
 CHANGE = "change"
 """The column of `with_change`."""
 _DIGITS = 12

@@ -404,3 +404,20 @@ def test_no_golden_file_is_left_over() -> None:
     names = {f"{name}.txt" for name in PAGES} | {f"{name}.md.txt" for name in MARKDOWN} | {"work.json.txt"}
     names |= {f"artifact_{name}.md.txt" for name in ARTIFACTS}
     assert {path.name for path in GOLDEN.iterdir()} == names
+
+
+def test_rows_that_come_stand_below_rows_that_go() -> None:
+    go = Evidence(("id", "price"), (("1", "10"),), 1)
+    come = Evidence(("id", "price"), (("2", "11"), ("3", "12")), 2, title="rows that come")
+    finding = Finding("diff", "orders", Verdict.PASSED, "orders: +2 -1 rows", evidence=go, more=(come,))
+    text = plain(changes_lines([GateReport("diff", (finding,))], rows=1))
+    assert [line.split() for line in text.splitlines()] == [
+        ["orders:", "+2", "-1", "rows"],
+        ["rows", "that", "go:"],
+        ["id", "price"],
+        ["1", "10"],
+        ["rows", "that", "come:"],
+        ["id", "price"],
+        ["2", "11"],
+        ["1", "of", "2", "rows"],
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from prefect_sluice.diff.values import CHANGE, with_change
+from prefect_sluice.diff.values import CHANGE, ROWS_THAT_COME, ROWS_THAT_GO, with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import INHERITED, Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.reporting.styled_text import BLANK, LOOKS, Line, Span, Style, faint, line, strong, wrapped
@@ -185,6 +185,7 @@ def changes_lines(
             lines += [
                 *_which_rows(finding, finding.evidence),
                 *evidence_lines(finding.evidence, rows=rows, width=width),
+                *_further_rows(finding, rows, width),
             ]
     if len(changed) > _MOST_FINDINGS:
         lines.append(line(faint(f"and {count(len(changed) - _MOST_FINDINGS, 'more relation')}"), indent=2))
@@ -193,6 +194,18 @@ def changes_lines(
         lines.append(line(faint(same_rows), indent=2))
     for finding in noted(reports)[:_MOST_FINDINGS]:
         lines += wrapped(finding.summary, width, indent=4, style=Style.FAINT)
+    return lines
+
+
+def _further_rows(finding: Finding, rows: int, width: int) -> list[Line]:
+    """Return the rows that come where those that go are shown above, and both where values that changed are."""
+    lines: list[Line] = []
+    for sample in finding.more:
+        if sample.title in {ROWS_THAT_GO, ROWS_THAT_COME}:
+            lines += [
+                line(faint(f"{sample.title}:"), indent=4),
+                *evidence_lines(sample, rows=rows, width=width),
+            ]
     return lines
 
 
@@ -207,4 +220,4 @@ def caption(finding: Finding, evidence: Evidence) -> str:
     if evidence.title or finding.gate != DIFF or evidence.columns[-3:] == ("column", "before", "after"):
         return evidence.title
     counted = {row[0]: row[1] for table in finding.more if table.title == "rows" for row in table.rows}
-    return "rows that come" if counted.get("removed") == "0" else "rows that go"
+    return ROWS_THAT_COME if counted.get("removed") == "0" else ROWS_THAT_GO
