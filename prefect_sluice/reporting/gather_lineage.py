@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from typing import Any, cast
 
 from prefect_sluice.dbt import implementation
 from prefect_sluice.domain import old_names
@@ -20,7 +19,7 @@ from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.sql.column_lineage import QueryLineage, query_lineage
 from prefect_sluice.sql.write_targets import Targets
-from prefect_sluice.warehouse.functions import COLUMNS
+from prefect_sluice.warehouse.functions import columns_by_name
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 _TEXTS, _LINEAGE = "compiled.1", "lineage.1"
@@ -39,7 +38,8 @@ def served_lineage(workspace: Workspace, environment: Environment) -> LineageGra
         live = reader.generation(environment.name)
         if not live.number:
             raise _nothing_serves(environment)
-        columns = _columns(cast("Any", reader.query(COLUMNS).rows))
+        typed = columns_by_name(reader)
+    columns = {name: tuple(column for column, _ in columns) for name, columns in typed.items()}
     pointers = {pointer.node: pointer for pointer in live.relations}
     texts = _texts(workspace, environment, live, pointers)
     made = _lineages(workspace, texts, columns, warehouse.dialect, warehouse.catalog)
@@ -72,13 +72,6 @@ def _nothing_serves(environment: Environment) -> BadInput:
         f"environment {environment.name!r} serves nothing yet",
         fix=f"release something first: sluice release --env {environment.name}",
     )
-
-
-def _columns(rows: Sequence[tuple[str, str, str]]) -> Mapping[Name, tuple[str, ...]]:
-    by_name: dict[Name, list[str]] = {}
-    for schema, relation, column in rows:
-        by_name.setdefault(Name(schema, relation).folded, []).append(column)
-    return {name: tuple(columns) for name, columns in by_name.items()}
 
 
 def _kind(pointer: Pointer) -> str:

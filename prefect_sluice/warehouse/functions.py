@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import cast
 
+from prefect_sluice.domain.node import Name
 from prefect_sluice.warehouse.base import Reader
 
 
@@ -113,17 +115,24 @@ def finite(value: str) -> str:
 _HERE = "where table_catalog = current_database()"
 RELATIONS = f"select table_schema, table_name from information_schema.tables {_HERE} order by table_schema, table_name"
 """The query for schema and name of each relation of the database that is open, in order."""
-COLUMNS = (
-    f"select table_schema, table_name, column_name from information_schema.columns {_HERE}"
-    " order by table_schema, table_name, ordinal_position"
-)
-"""The query for schema, relation and name of each column of the database that is open, in order."""
 
 
-def columns_of(schemas: Sequence[str]) -> str:
-    """Return the query for schema, relation, column and type of all that is in schemas, given in lower case."""
-    named = ", ".join("'" + schema.replace("'", "''") + "'" for schema in schemas) or "''"
+def columns_of(schemas: Sequence[str] | None = None) -> str:
+    """Return the query for schema, relation, column and type, in order: of what is in schemas, given in lower case, or (None) of
+    all in the database that is open."""
+    named = ", ".join("'" + schema.replace("'", "''") + "'" for schema in schemas or ()) or "''"
+    there = _HERE if schemas is None else f"{_HERE} and lower(table_schema) in ({named})"
     return (
-        "select table_schema, table_name, column_name, data_type from information_schema.columns "
-        f"{_HERE} and lower(table_schema) in ({named})"
+        f"select table_schema, table_name, column_name, data_type from information_schema.columns {there}"
+        " order by table_schema, table_name, ordinal_position"
     )
+
+
+def columns_by_name(reader: Reader) -> dict[Name, list[tuple[str, str]]]:
+    """Return the columns of each relation of the database that is open, in order, with their types, by its name in lower case."""
+    columns: dict[Name, list[tuple[str, str]]] = {}
+    for schema, relation, column, kind in cast(
+        "list[tuple[str, str, str, str]]", reader.query(columns_of()).rows
+    ):
+        columns.setdefault(Name(schema, relation).folded, []).append((column, kind))
+    return columns

@@ -23,7 +23,7 @@ from prefect_sluice.gates.data_tests.counts import counts, first_rows, rows
 from prefect_sluice.warehouse import row_digest
 from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.warehouse.engines import ENGINES, functions
-from prefect_sluice.warehouse.functions import RELATIONS, TypeClass, columns_of, finite
+from prefect_sluice.warehouse.functions import RELATIONS, TypeClass, columns_by_name, columns_of, finite
 from tests.contracts.checked import Checked
 from tests.gates.duck import DuckReader
 from tests.postgres import running_postgres
@@ -242,6 +242,9 @@ def test_relations_and_columns_of_the_database(engine: Engine) -> None:
     columns = {row[:3] for row in engine.reader.query(columns_of(["own", home])).rows}
     assert columns == {("own", "t", "c"), (home, "aa", "the B"), (home, "zz", "a")}
     assert not engine.reader.query(columns_of([])).rows
+    typed = columns_by_name(engine.reader)
+    assert [column for column, _ in typed[Name("own", "t")]] == ["c"]
+    assert typed[Name(home, "zz")] == [("a", "INTEGER" if home == "main" else "integer")]
 
 
 # ---- what callers make of them ------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from prefect_sluice.config.openlineage import OpenLineageSettings
 from prefect_sluice.domain.counting import count
@@ -17,6 +17,7 @@ from prefect_sluice.reporting.openlineage.events import LineageFacts, events
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import NOTICES, Level, Notice
 from prefect_sluice.runtime.redaction import concealed
+from prefect_sluice.warehouse.functions import columns_by_name
 from prefect_sluice.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
 KEY = "OPENLINEAGE_API_KEY"
 """The variable that holds the receiver's key, as the client library calls it."""
-_COLUMNS = """
-    select table_schema, table_name, column_name, data_type from information_schema.columns
-    order by table_schema, table_name, ordinal_position
-"""
 
 
 @contextmanager
@@ -114,10 +111,5 @@ def _facts(settings: OpenLineageSettings, work: Work) -> LineageFacts:
 
 
 def _columns(workspace: Workspace, environment: str) -> Mapping[Name, Sequence[tuple[str, str]]]:
-    """Return the columns of what is served, with their types, by name in lower case."""
-    columns: dict[Name, list[tuple[str, str]]] = {}
     with workspace.warehouse(workspace.environment(environment)).reader() as reader:
-        rows = cast("list[tuple[str, str, str, str]]", reader.query(_COLUMNS).rows)
-    for schema, relation, column, kind in rows:
-        columns.setdefault(Name(schema, relation).folded, []).append((column, kind))
-    return columns
+        return columns_by_name(reader)
