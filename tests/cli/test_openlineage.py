@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.reporting.openlineage import send
+
 Run = Callable[..., Any]
 Commit = Callable[..., None]
 MENDED = "select range as id, range * 11 as amount from range(30)\n"
@@ -133,6 +135,19 @@ def test_a_receiver_that_says_no_or_is_away_changes_nothing(
     again = run("release", "-C", folder, "--env", "dev", "--as", "Ada")
     assert again.code == 0
     assert problem in run("logs", "-C", folder, "--env", "dev").out
+
+
+def test_a_slow_receiver_holds_nobody_up(
+    told_to: Callable[[Receiver], Path], run: Run, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "MOST_SECONDS", 0)
+    with receiving() as receiver:
+        folder = told_to(receiver)
+        commit(folder, "Mended", orders=MENDED)
+        assert run("release", "-C", folder, "--env", "dev", "--as", "Ada").code == 0
+        assert not receiver.events
+        problem = f"could not be told to {receiver.url}: it took 0 events in 0 seconds"
+        assert problem in run("logs", "-C", folder, "--env", "dev").out
 
 
 def test_nobody_is_told_anything_by_default(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 KEY = "OPENLINEAGE_API_KEY"
 """The variable that holds the receiver's key, as the client library calls it."""
+MOST_SECONDS = 60
+"""What all events of a run may take together."""
 
 
 @contextmanager
@@ -57,7 +60,10 @@ def send(settings: OpenLineageSettings, work: Work) -> None:
         return
     try:
         client, sent = _client(settings), 0
+        until = time.monotonic() + MOST_SECONDS
         for event in events(_facts(settings, work)):
+            if time.monotonic() > until:  # the environment is held meanwhile
+                raise TimeoutError(f"it took {count(sent, 'event')} in {MOST_SECONDS} seconds")
             client.emit(event)
             sent += 1
         client.close(settings.timeout.total_seconds())
