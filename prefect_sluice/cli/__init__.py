@@ -45,6 +45,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Find what does not agree, and repair what is safe."),
     "backup": ("backup", "Write the state store, or a warehouse, into a file, while others work."),
     "restore": ("backup", "Write a backup into an empty state store."),
+    "export": ("export", "Write an environment into a folder, for checks on another machine."),
+    "import": ("export", "Put an exported environment in place, to check commits beside it."),
     "leave": ("leave", "Write plain tables back under the public names, and forget an environment."),
     "show": ("show", "Show all about a release, a promotion or a generation."),
     "report": ("report", "Report what a release changes, for whom, and what the gates found."),
@@ -53,7 +55,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Complete commands and options in your shell."),
 }
 """Each command's name, its module here (which holds it under that name, or as `_ATTRIBUTES` says), and its one-line help."""
-_ATTRIBUTES = {"release-hold": "release_hold", "open": "open_report", "end-preview": "end_preview"}
+_ATTRIBUTES = {
+    "release-hold": "release_hold",
+    "open": "open_report",
+    "end-preview": "end_preview",
+    "import": "import_",
+}
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Set up": ("init", "up", "completion", "leave"),
@@ -82,7 +89,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "lineage",
         "coverage",
     ),
-    "Keep": ("collect", "end-preview", "doctor", "backup", "restore"),
+    "Keep": ("collect", "end-preview", "doctor", "backup", "restore", "export", "import"),
 }
 """The commands as the help lists them; a command that no group names stands at the end."""
 

@@ -120,6 +120,11 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("sluice restore state.backup", "into an empty state store"),
         ("sluice doctor", "see that it agrees with the warehouse"),
     ),
+    "export": (("sluice export prod-for-ci --for ci --env prod", "while others work"),),
+    "import": (
+        ("sluice import prod-for-ci", "in a job's checkout"),
+        ("sluice check --env prod", "check its commit beside it"),
+    ),
     "leave": (("sluice leave dev --dry-run", "what would be done"), ("sluice leave dev", "do it")),
     "show": (("sluice show", "what serves"), ("sluice show 3f2a91", "a promotion, release or generation")),
     "logs": (

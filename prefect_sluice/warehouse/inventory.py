@@ -153,3 +153,8 @@ class Keeper(Protocol):
         is no warehouse; Refused without room, or where it could not be read back.
         """
         ...
+
+    def put_back(self, file: Path) -> None:
+        """Put a backup where the database belongs, for the owner alone; it is there whole or not at all. Repeatable: the same
+        bytes there are left as they are. Raises BadInput where something else is there."""
+        ...

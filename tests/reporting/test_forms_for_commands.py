@@ -46,6 +46,8 @@ NOT_ON_THE_WEB = frozenset(
         "lint",
         "backup",
         "restore",
+        "export",
+        "import",
         "leave",
         "up",
         "logs",

@@ -177,3 +177,24 @@ def test_a_copy_that_cannot_be_read_back_is_not_kept(shop: Scene, tmp_path: Path
         shop.warehouse.back_up("prod", tmp_path / "kept.duckdb")
     assert not (tmp_path / "kept.duckdb").exists()
     assert left_behind(tmp_path) == []
+
+
+def test_a_backup_is_put_back_whole_and_over_nothing(shop: Scene, tmp_path: Path) -> None:
+    file, other = tmp_path / "kept.duckdb", DuckDB(tmp_path / "deeper" / "else.duckdb")
+    shop.warehouse.back_up("prod", file)
+    for _ in range(2):
+        other.put_back(file)
+        assert other.generation("prod").number == 1
+        with other.reader() as reader:
+            assert reader.query("select v from a").rows == ((1,),)
+    assert stat.S_IMODE(other.path.stat().st_mode) == stat.S_IMODE(file.stat().st_mode)
+
+    shop.publish(dict.fromkeys(NAMES, "select 2 as v"))
+    with pytest.raises(BadInput, match="is there already"):
+        shop.warehouse.put_back(file)
+    assert shop.warehouse.generation("prod").number == 2
+    left = DuckDB(tmp_path / "left.duckdb")
+    (tmp_path / "left.duckdb.wal").write_bytes(b"of another database")
+    with pytest.raises(BadInput, match=r"left\.duckdb\.wal: is there already"):
+        left.put_back(file)
+    assert left_behind(tmp_path) == []

@@ -7,6 +7,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import BadInput, Refused, SluiceError, WarehouseBusy
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.warehouse.duckdb import copy_and_replace, publish
@@ -47,6 +48,29 @@ def back_up(path: Path, environment: str, file: Path, opened: Opener, patience: 
         _move(fresh, file)
     copy_and_replace.sync(file.parent)
     return Backup(generation, size, has_journal)
+
+
+def put_back(file: Path, path: Path) -> None:
+    """See Keeper.put_back. `path` is where the database belongs."""
+    if path.is_file() and digest_file(path) == digest_file(file):
+        return
+    journal = path.with_name(f"{path.name}.wal")  # the database would take it for its own
+    for there in (path, journal):
+        if there.exists() or there.is_symlink():
+            raise BadInput(
+                "is there already", str(there), "name another path in the profile, or move that one away"
+            )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        original = os.open(file, os.O_RDONLY)
+        try:
+            _copy(original, fresh)
+        finally:
+            os.close(original)
+        copy_and_replace.sync(fresh)
+        _move(fresh, path)
+    copy_and_replace.sync(path.parent)
 
 
 def _taken(path: Path, fresh: Path, patience: timedelta) -> bool:

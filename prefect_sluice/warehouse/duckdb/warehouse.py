@@ -307,6 +307,10 @@ class DuckDB(StateAnswers):
             raise BadInput(_NOT_YET, str(self.path), "release something first: sluice release")
         return backup.back_up(self.path, environment, file, self._open, self._patience)
 
+    def put_back(self, file: Path) -> None:
+        """See Keeper."""
+        backup.put_back(file, self.path)
+
     def _attach_live(self, connection: duckdb.DuckDBPyConnection) -> None:
         if self.path.exists():
             self._attach(connection, self.path, LIVE)

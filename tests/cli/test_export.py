@@ -1,0 +1,138 @@
+"""`sluice export` and `sluice import`: a check on another machine tells what it tells at home."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefect_sluice.maintenance import export
+from prefect_sluice.maintenance.export import FACTS, STATE, WAREHOUSE
+from tests.cli.conftest import Run, git
+
+pytestmark = pytest.mark.slow
+
+Commit = Callable[..., None]
+DEARER = "select range as id, range * 11 as amount from range(30)\n"
+
+
+@pytest.fixture
+def there(released: Path, tmp_path: Path) -> Path:
+    """A checkout of the project on another machine, with nothing else of it."""
+    git(tmp_path, "clone", "--quiet", str(released), "there")
+    return tmp_path / "there"
+
+
+@pytest.fixture
+def exported(released: Path, run: Run, tmp_path: Path) -> Path:
+    made = run("export", tmp_path / "dev-for-ci", "--env", "dev", "-C", released)
+    assert made.code == 0, made.err
+    assert f"exported to {tmp_path / 'dev-for-ci'}: dev, generation 2" in made.out
+    return tmp_path / "dev-for-ci"
+
+
+def _cut_off(*_: object) -> None:
+    pytest.fail("cut off")
+
+
+def _story(run: Run, folder: Path) -> dict[str, Any]:
+    """What a check of the newest commit says, without what is of this run alone."""
+    answer = run("check", "--env", "dev", "-C", folder, "--as", "Ada", "--json")
+    told = json.loads(re.sub(r"in \d+\.\d s", "in a moment", answer.out))
+    steps = [
+        {key: value for key, value in step.items() if key != "address"} for step in told["plan"]["steps"]
+    ]
+    gates = [(gate["gate"], gate["verdict"], gate["findings"]) for gate in told["reports"]]
+    return {"code": answer.code, "status": told["status"], "steps": steps, "gates": gates}
+
+
+@pytest.mark.parametrize("orders", [DEARER, "select range // 2 as id, range as amount from range(30)\n"])
+def test_a_check_there_tells_what_it_tells_at_home(
+    run: Run, released: Path, exported: Path, there: Path, commit: Commit, orders: str
+) -> None:
+    assert run("import", exported, "-C", there, "--as", "Ada").code == 0
+    commit(released, "Changed", orders=orders)
+    git(there, "pull", "--quiet")
+    home = _story(run, released)
+    assert {step["action"] for step in home["steps"]} >= {"build", "reuse"}
+    assert _story(run, there) == home
+    assert "generation 2" in run("status", "--env", "dev", "-C", there).out
+
+
+def test_it_is_for_its_owner_and_holds_no_row_that_a_gate_showed(
+    run: Run, released: Path, exported: Path, tmp_path: Path
+) -> None:
+    """The refused release showed rows; their bytes are not in the file either."""
+    shown = '"evidence":{'
+    assert run("backup", tmp_path / "whole.db", "-C", released).code == 0
+    assert shown.encode() in (tmp_path / "whole.db").read_bytes()
+    assert {path.name for path in exported.iterdir()} == {WAREHOUSE, STATE, FACTS}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in exported.iterdir()} == {0o600}
+    assert stat.S_IMODE(exported.stat().st_mode) == 0o700
+    assert shown.encode() not in (exported / STATE).read_bytes()
+
+
+def test_published_meanwhile_it_is_copied_again(
+    run: Run, released: Path, tmp_path: Path, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between warehouse and state store a release is published: the folder is of one moment all the same."""
+    commit(released, "Dearer", orders=DEARER)
+    copied, published = export.backup.back_up, list[int]()
+
+    def slow(*arguments: Any) -> Any:
+        if not published:
+            published.append(run("release", "-C", released, "--env", "dev", "--as", "Ada").code)
+        return copied(*arguments)
+
+    monkeypatch.setattr(export.backup, "back_up", slow)
+    made = run("export", tmp_path / "out", "--env", "dev", "-C", released, "--json")
+    assert published == [0]
+    assert json.loads(made.out)["generation"] == 3
+
+    monkeypatch.setattr(export.backup, "back_up", _cut_off)
+    with pytest.raises(pytest.fail.Exception):
+        run("export", tmp_path / "none", "--env", "dev", "-C", released)
+    assert [path.name for path in tmp_path.iterdir() if "none" in path.name] == []
+
+
+def test_what_is_begun_and_cut_off_goes_on(
+    run: Run, exported: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "put_bundles", _cut_off)
+        with pytest.raises(pytest.fail.Exception):
+            run("import", exported, "-C", there)
+    assert run("import", exported, "-C", there, "--as", "Ada").code == 0
+    assert "generation 2" in run("status", "-C", there, "--env", "dev").out
+
+
+def test_bad_input_is_one_line_and_changes_nothing(
+    run: Run, released: Path, exported: Path, there: Path, tmp_path: Path
+) -> None:
+    taken = run("export", exported, "--env", "dev", "-C", released)
+    unserved = run("export", tmp_path / "new", "--env", "prod", "-C", released)
+    home = run("import", exported, "-C", released)
+    assert (home.code, "holds a state store already" in home.err) == (1, True), home.err
+    none = run("import", tmp_path, "-C", there)
+    damaged = tmp_path / "damaged"
+    shutil.copytree(exported, damaged)
+    with (damaged / WAREHOUSE).open("ab") as file:
+        file.write(b"x")
+    altered = run("import", damaged, "-C", there)
+    for answer, problem in (
+        (taken, "is there already"),
+        (unserved, "there is no warehouse yet"),
+        (none, "is no export"),
+        (altered, "is not what was exported"),
+    ):
+        assert answer.code == 2, answer.err
+        assert problem in answer.err
+        assert answer.err.count("\n") == 1
+    assert not (there / ".sluice" / "state.db").exists()
+    assert list(there.glob("*.duckdb")) == []
