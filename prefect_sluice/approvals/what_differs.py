@@ -14,6 +14,7 @@ from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.domain.verdict import Finding, GateReport, Likeness, Verdict
 from prefect_sluice.planning.plan import Action, Plan, Step
+from prefect_sluice.planning.reasons import HeldBy
 
 GROWTH = 1.5
 """A number that a finding counts may be so many times what it was when somebody said yes."""
@@ -78,12 +79,17 @@ def _steps(
         now.instead,
     ):
         yield "the nodes or tests that change are others"
-    if then.held.keys() != now.held.keys():
+    if _held_back(then) != _held_back(now):
         yield "the nodes that keep what is live are others"
     if then.adopted != now.adopted:
         yield "what it adopts is another thing"
     if {name.name for name in then.old_names} != {name.name for name in now.old_names}:
         yield "the old names that stay are others"
+
+
+def _held_back(plan: Plan) -> set[str]:
+    """Return the nodes that keep what is live, without those that do for their data alone: a refresh renews these."""
+    return {uid for uid, why in plan.held.items() if why.kind is not HeldBy.NO_PART}
 
 
 def _findings(then: JudgedAttempt, now: JudgedAttempt) -> Iterator[str]:

@@ -80,7 +80,8 @@ class FingerprintParts:
     all of it.
     `reads` holds the columns read of each parent, by unique id; None is all of it. `doubt` says in a few words why there
     are no `columns`; `complete` that these are all there are. `text` is the digest of all of it as it is written, whatever
-    name it has: by it a renamed node is known.
+    name it has: by it a renamed node is known. `compiled_from` are the parts of the text as written where the part "code" is
+    the compiled text, and macros, variables or other models had an effect on it: it says what changed, and decides nothing.
     """
 
     whole: str = ""
@@ -91,6 +92,7 @@ class FingerprintParts:
     doubt: str = ""
     complete: bool = False
     text: str = ""
+    compiled_from: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True)

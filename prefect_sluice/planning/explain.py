@@ -85,18 +85,28 @@ def why(plan: Plan, before: NotesBefore | None, nodes: Mapping[str, Node], uid: 
         for text in source_texts(nodes[uid])
         if before.versions.get(text, "") != plan.notes.versions.get(text, "")
     ]
-    return StepReasons(
-        step, True, _changed(now[uid].parts, then[uid].parts), _above(now, then, uid), tuple(fresh)
-    )
+    return StepReasons(step, True, _own(now[uid], then[uid]), _above(now, then, uid), tuple(fresh))
 
 
 def besides(now: FingerprintParts, then: FingerprintParts | None) -> Reason:
     """Return what of a node's own is another than it was, where that is not its text. Pure."""
-    changed = _changed(now.parts, then.parts) if then else ()
+    changed = _own(now, then) if then else ()
     if not changed or Ingredient.CODE in changed:
         return Reason(Because.OWN_CODE)
     because = Because.GRAPH if changed == (Ingredient.WHOLE_PROJECT,) else Because.OWN
     return Reason(because, some([_CALLED.get(name, name) for name in changed]))
+
+
+def _own(now: FingerprintParts, then: FingerprintParts) -> tuple[str, ...]:
+    """Return the ingredients of a node's own that differ: for a compiled text that is another, as its template is not, what the
+    template made it from."""
+    changed = _changed(now.parts, then.parts)
+    made_from = (
+        _changed(now.compiled_from, then.compiled_from) if now.compiled_from and then.compiled_from else ()
+    )
+    if Ingredient.CODE not in changed or not made_from or Ingredient.CODE in made_from:
+        return changed
+    return tuple(dict.fromkeys((*made_from, *(name for name in changed if name != Ingredient.CODE))))
 
 
 def _changed(now: Mapping[str, str], then: Mapping[str, str]) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class HeldBy(StrEnum):
 
     FAILED = "failed: {}"
     READS = "reads {}, which failed"
+    NO_PART = "new data, and no part of this"
     OTHER = "{}"
 
 

@@ -21,7 +21,7 @@ from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.dashboards import called, find_consumer, picked
 from prefect_sluice.planning.expectations import ExpectedEdit
 from prefect_sluice.planning.explain import StepReasons, why
-from prefect_sluice.planning.impact import ImpactInputs, ReachedConsumer, reached
+from prefect_sluice.planning.impact import ImpactInputs, ReachedConsumer, reached, without
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.promotions.load_project import LoadedProject, load
@@ -58,6 +58,8 @@ class PlanPreview:
     expected: Forecast
     reasons: tuple[StepReasons, ...]
     reached: tuple[ReachedConsumer, ...] = ()
+    given_up: tuple[ReachedConsumer, ...] = ()
+    """What would break consumers if they were still declared as the served release declares them."""
     story: DashboardStory | None = None
     policy: Governance | None = None
     displaced: tuple[Displaced, ...] = ()
@@ -97,12 +99,14 @@ def planned(
     reasons = tuple(why(made, notes, nodes, _meant(nodes, text)) for text in named)
     impact_inputs = ImpactInputs(made, made.base_of(live).by_node(), notes)
     declared = tuple(_consumers(loaded))
+    consumers = reached(impact_inputs, declared)
     return PlanPreview(
         made,
         release,
         forecast(workspace, environment, made),
         reasons,
-        reached(impact_inputs, declared),
+        consumers,
+        without(reached(impact_inputs, _declared_before(workspace, environment, made)), consumers),
         _story(request, release, declared, impact_inputs),
         policy,
         displaced(workspace, environment),
@@ -135,6 +139,13 @@ def _story(
     else:
         consumer = called(declared, picked(request.part) or (picked(made.select) if made else ""))
     return story(consumer, declared, impact_inputs.plan, impact_inputs=impact_inputs) if consumer else None
+
+
+def _declared_before(workspace: Workspace, environment: Environment, plan: Plan) -> Iterable[Consumer]:
+    declarations = (
+        workspace.store.declared(environment.name, plan.base_release) if plan.base_release else None
+    )
+    return declarations.renamed(plan.notes.new_ids).consumers.values() if declarations else ()
 
 
 def _consumers(loaded: LoadedProject) -> Iterable[Consumer]:

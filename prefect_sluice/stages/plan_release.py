@@ -20,14 +20,14 @@ from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.promotions.load_project import load, packages_of
 from prefect_sluice.promotions.observe_sources import observe, refuse_unknown_names
-from prefect_sluice.promotions.request import RefreshRequest, ReleaseRequest, Request
+from prefect_sluice.promotions.request import PromoteRequest, RefreshRequest, ReleaseRequest, Request
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.source import git
 from prefect_sluice.stages import adopt as adopting
 from prefect_sluice.stages.resume_plan import attempt
-from prefect_sluice.stages.select_nodes import selected
+from prefect_sluice.stages.select_nodes import selected, without_rest
 from prefect_sluice.stages.unserved_history import at_rest
 from prefect_sluice.warehouse.engines import functions
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -68,6 +68,7 @@ def plan_for(request: Request, workspace: Workspace, environment: Environment, r
         request.cause.judged_as,
         select,
         adopt=adopt or adopting.is_open(workspace, environment, release),
+        part=isinstance(request, PromoteRequest) and release.composed is not None,
     )
 
 
@@ -79,16 +80,19 @@ def plan_release(
     select: str = "",
     *,
     adopt: bool = False,
+    part: bool = False,
 ) -> Plan:
     """Return the plan of a release for an environment. Changes nothing that anybody reads. Repeatable.
 
     `select` are dbt selectors for a refresh: what they leave out keeps what is live. `adopt`: what stands under the public
-    names, and is nobody's, becomes what a first release goes on from. Raises BadInput when the selectors match nothing,
-    Refused when only the selected nodes cannot be renewed.
+    names, and is nobody's, becomes what a first release goes on from. `part`: what the release does not change keeps its data
+    where it can. Raises BadInput when the selectors match nothing, Refused when only the selected nodes cannot be renewed.
     """
     asked, adopted = _question(workspace, environment, release, cause, adopt=adopt)
     if select:
         asked = selected(asked, load(workspace, environment, release), select)
+    if part:
+        asked = without_rest(asked)
     return replace(attempt(workspace, asked), adopted=adopted)
 
 

@@ -1,4 +1,4 @@
-"""A refresh of a part: which nodes are renewed, which stale ones keep what is live, and whether that hangs together."""
+"""A part of an environment: which nodes are renewed, which stale ones keep what is live, and whether that hangs together."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from prefect_sluice.planning.refresh_subset import RefreshSubset, cut, source_te
 from prefect_sluice.promotions.load_project import LoadedProject
 
 NOT_SELECTED = Held(HeldBy.OTHER, "stale, and not selected: it stays as it is")
+NO_PART = Held(HeldBy.NO_PART)
 _MOST = 12
 
 
@@ -33,6 +34,24 @@ def selected(asked: PlanInputs, loaded: LoadedProject, select: str) -> PlanInput
         raise Refused(_torn(asked, found), f"select these, too: {_names(asked, found.missing or found.torn)}")
     held = dict.fromkeys(moved(whole) - found.renewed, NOT_SELECTED)
     return replace(asked, held=held, select=tuple(select.split()))
+
+
+def without_rest(inputs: PlanInputs) -> PlanInputs:
+    """Return the question of a part that is released, with what is stale by its data alone held: as much of it as may be, so that
+    nothing reads new and old data of one source. Pure."""
+    live, whole = inputs.live.by_node(), make_plan(inputs)
+    part = {
+        uid
+        for uid, node in inputs.nodes.items()
+        if uid not in live or (live[uid].fingerprint, live[uid].name) != (node.fingerprint, node.name)
+    }
+    renewal = renewed(inputs, whole, part)
+    while renewal.missing - part:
+        part |= renewal.missing
+        renewal = renewed(inputs, whole, part)
+    if not renewal.holds:
+        return inputs
+    return replace(inputs, held=dict.fromkeys(moved(whole) - renewal.renewed, NO_PART))
 
 
 def renewed(asked: PlanInputs, whole: Plan, wanted: Collection[str]) -> RefreshSubset:

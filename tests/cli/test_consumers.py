@@ -93,6 +93,23 @@ def test_a_change_names_whom_it_reaches(change: Change, run: Run) -> None:
     assert found(answer, "impact") == [("PASSED", "board")]
 
 
+def test_the_plan_names_who_is_no_longer_declared_to_read_what_goes(change: Change, run: Run) -> None:
+    orders = "select id, id * 10 as amount from {{ ref('raw') }}\n"
+    exposures, _, board = FILES["models/exposures.yml"].partition("- name: sheet")
+    folder = change(orders=orders)
+    (folder / "models" / "exposures.yml").write_text(
+        f"{exposures}- name: board{board.partition('- name: board')[2]}"
+    )
+    subprocess.run(["git", "commit", "-qam", "no sheet"], cwd=folder, check=True)
+    planned = run("plan", "-C", folder)
+    lines = (
+        "1 consumer no longer declared to read it:\n  breaks Order sheet (Sales): orders: note is dropped\n"
+    )
+    assert lines in planned.out
+    [sheet] = json.loads(run("plan", "-C", folder, "--json").out)["given_up"]
+    assert (sheet["name"], sheet["breaking"]) == ("Order sheet", True)
+
+
 def test_what_breaks_a_consumer_stops_the_release(change: Change, run: Run) -> None:
     folder = change(
         orders="select id, id * 10 as amount from {{ ref('raw') }}\n",

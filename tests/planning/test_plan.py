@@ -80,14 +80,22 @@ class Environment:
         versions: Mapping[str, str] | None = None,
         tests: Mapping[str, str] | None = None,
     ) -> Plan:
-        found = ORDERS if versions is None else versions
-        asked = PlanInputs(
+        return make_plan(self.inputs(nodes, versions=versions, tests=tests))
+
+    def inputs(
+        self,
+        nodes: Mapping[str, Node],
+        *,
+        versions: Mapping[str, str] | None = None,
+        tests: Mapping[str, str] | None = None,
+    ) -> PlanInputs:
+        return PlanInputs(
             self.name,
             Cause.RELEASE,
             "release",
             nodes,
             tests or {},
-            found,
+            ORDERS if versions is None else versions,
             self.live,
             by_content(self.kept),
             self.notes,
@@ -97,7 +105,6 @@ class Environment:
                 for pointer in generation.pointers
             },
         )
-        return make_plan(asked)
 
     def release(
         self,
@@ -250,6 +257,26 @@ def test_the_reason_is_what_changed(parts: Mapping[str, str], reason: str) -> No
     before, now = (
         replace(node("a", code=code), makeup=FingerprintParts(code, found))
         for code, found in (("1", then), ("2", {**then, **parts}))
+    )
+    assert told(after_first(before).plan(project(now)))["a"] == (Action.BUILD, reason)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ({"var days": "2"}, "var days changed"),
+        ({"var days": "2", "inlined money": "2"}, "inlined money, var days changed"),
+        ({"code": "2", "var days": "2"}, "its own code changed"),
+        ({}, "its own code changed"),
+    ],
+)
+def test_a_compiled_text_that_is_another_by_a_variable_alone_says_so(
+    template: Mapping[str, str], reason: str
+) -> None:
+    then = {"code": "t", "var days": "1"}
+    before, now = (
+        replace(node("a", code=code), makeup=FingerprintParts(code, {"code": code}, compiled_from=made_from))
+        for code, made_from in (("1", then), ("2", {**then, **template} if template else {}))
     )
     assert told(after_first(before).plan(project(now)))["a"] == (Action.BUILD, reason)
 

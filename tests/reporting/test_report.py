@@ -120,6 +120,14 @@ def test_an_impact_finding_may_name_its_consumer_by_the_check() -> None:
     assert one.findings == (by_check,)
 
 
+def test_a_consumer_is_not_reached_where_the_gate_says_that_nothing_changes_for_it() -> None:
+    nothing = Finding("impact", "consumers", Verdict.PASSED, "nothing changes for the one consumer declared")
+    made = report(replace(FULL, reports=(GateReport("impact", (nothing,)),)))
+    assert (made.reached, made.tallies[2].value) == ((), "0")
+    unjudged = report(replace(FULL, reports=(GateReport("impact", not_applicable="not asked"),)))
+    assert [one.through for one in unjudged.reached] == [("daily",)]
+
+
 def test_shares_become_bars_and_changed_values_stand_side_by_side() -> None:
     seen = Seen(page(report(FULL)))
     fills = [

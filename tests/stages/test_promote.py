@@ -235,6 +235,27 @@ def test_a_part_becomes_a_release_of_its_own(shop: Path) -> None:
     )  # fmt: skip
 
 
+def test_the_rest_of_a_part_keeps_its_data_until_the_next_refresh(shop: Path) -> None:
+    """A part is said yes to while the rest has new data; a refresh renews the rest, and the yes to the part is kept."""
+    clicks(shop, "prod", 7)
+    request = PromoteRequest(shop, "prod", actor="Ada", select="orders")
+    waits = pipeline.run(request)
+    assert waits.plan is not None
+    assert [(uid, str(why)) for uid, why in waits.plan.held.items()] == [
+        ("model.shop.clicks", "new data, and no part of this")
+    ]
+    assert waits.plan.notes.behind.keys() == {"model.shop.clicks"}
+    approve(shop, waits)
+    assert built(done(pipeline.run(RefreshRequest(shop, "prod", actor="Ada")))) == {"clicks"}
+    again = done(pipeline.run(request))
+    assert (built(again), again.approved_by) == ({"orders", "totals"}, "Grace (unauthenticated)")
+    assert (len(rows(shop, "clicks")), rows(shop, "totals")) == (7, [(303,)])
+    clicks(shop, "prod", 9)
+    done(promote(shop, select="customers"))
+    assert (len(rows(shop, "clicks")), rows(shop, "customers")) == (7, [(1, "Ada Lovelace")])
+    assert built(done(pipeline.run(RefreshRequest(shop, "prod", actor="Ada")))) == {"clicks"}
+
+
 def test_planned_again_when_production_moved(shop: Path) -> None:
     """What the new plan does not demand is not built again, gates look at it again, and the yes is kept: nothing is worse."""
     request = PromoteRequest(shop, "prod", actor="Ada")

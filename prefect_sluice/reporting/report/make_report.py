@@ -92,8 +92,9 @@ def _gate_row(record: ReleaseRecord, number: int, gate_report: GateReport) -> Ga
 def _reached(
     record: ReleaseRecord, plan: Plan | None, findings: Iterable[Finding]
 ) -> tuple[ConsumerRow, ...]:
-    """Return the consumers that read what the plan moves, and those that the gate `impact` speaks of."""
+    """Return the consumers that the gate `impact` speaks of; where it judged nothing, also those that read what moves."""
     findings = tuple(findings)
+    judged = any(report.gate == IMPACT and report.findings for report in record.reports)
     # What was compared and found the same reaches nobody, whatever the plan said.
     same = {finding.subject for finding in findings if finding.gate == DIFF and is_same(finding)}
     steps = [step for step in plan.steps if step.moves and step.node not in same] if plan else []
@@ -108,7 +109,7 @@ def _reached(
             for finding in impacts
             if finding.check == consumer.name or consumer.unique_id in finding.subjects
         )
-        if through or own_findings:
+        if own_findings or (through and not judged):
             lines.append(ConsumerRow(consumer, through, own_findings))
     return tuple(
         sorted(lines, key=lambda one: -max((f.verdict for f in one.findings), default=Verdict.PASSED))

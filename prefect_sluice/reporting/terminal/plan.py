@@ -48,13 +48,14 @@ def plan_lines(
     width: int = WIDTH,
     expected: Forecast | None = None,
     reached: Sequence[ReachedConsumer] = (),
+    given_up: Sequence[ReachedConsumer] = (),
     costs: ExpectedCosts | None = None,
     commits: CommitRange | None = None,
     base: AgainstBase | None = None,
 ) -> list[Line]:
     """Return the whole plan: headline, change, the commits that come and go, steps, what is adopted, summary, what the build
-    is expected to cost, how its publish is expected to go, and the consumers that it reaches. Beside a `base`, what is of the
-    branch stands first."""
+    is expected to cost, how its publish is expected to go, the consumers that it reaches, and those given up. Beside a `base`,
+    what is of the branch stands first."""
     lines = [headline(plan)]
     if release is not None:
         lines += change_lines(release.change, width)
@@ -68,6 +69,7 @@ def plan_lines(
     lines += wrapped(cost, width, indent=0, style=Style.FAINT) if cost else []
     lines += forecast_lines(expected, width) if expected and not plan.changes_nothing else []
     lines += reached_lines(reached, width)
+    lines += given_up_lines(given_up, width)
     if release is not None:
         lines += files_lines(release.change)
     return lines
@@ -177,7 +179,19 @@ def reached_lines(reached: Sequence[ReachedConsumer], width: int = WIDTH) -> lis
     """Return how many consumers are reached, and what changes for each; none where nobody is."""
     if not reached:
         return []
-    lines = [line(f"reaches {count(len(reached), 'consumer')}:")]
+    return [line(f"reaches {count(len(reached), 'consumer')}:"), *_consumer_lines(reached, width)]
+
+
+def given_up_lines(given_up: Sequence[ReachedConsumer], width: int = WIDTH) -> list[Line]:
+    """Return what breaks for consumers that this very change no longer declares to read it; none where nothing does."""
+    if not given_up:
+        return []
+    heading = f"{count(len(given_up), 'consumer')} no longer declared to read it:"
+    return [*wrapped(heading, width, indent=0, style=Style.WARN), *_consumer_lines(given_up, width)]
+
+
+def _consumer_lines(reached: Sequence[ReachedConsumer], width: int) -> list[Line]:
+    lines: list[Line] = []
     for consumer in sorted(reached, key=lambda consumer: not consumer.breaking)[:_MOST_CONSUMERS]:
         breaks = [Span("breaks ", Style.BAD)] if consumer.breaking else []
         first, *more = wrapped(f"{consumer.title}: {consumer.told()}", width - len("breaks ") * bool(breaks))

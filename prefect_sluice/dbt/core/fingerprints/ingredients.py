@@ -80,10 +80,12 @@ class Fingerprints:
         depends on code and settings alone, else ""; `inlined` are the ephemeral models in it."""
         if compiled:
             return {**self.besides(node), "code": compiled}
-        parts = {**self.besides(node), **self.template(node)}
-        for ephemeral in inlined:
-            parts[f"inlined {ephemeral.name}"] = digest(dict(self.template(ephemeral)))
-        return parts
+        return {**self.besides(node), **self.templates(node, inlined)}
+
+    def templates(self, node: Any, inlined: Iterable[Any]) -> Parts:
+        """Return the ingredients of a node's text as written, and of the ephemeral models in it."""
+        others = {f"inlined {model.name}": digest(dict(self.template(model))) for model in inlined}
+        return {**self.template(node), **others}
 
     def written(self, node: Any, inlined: Iterable[Any]) -> str:
         """Return a digest of a node as it is written, `{{ this }}` unread: the same whatever the node is called, by its file or

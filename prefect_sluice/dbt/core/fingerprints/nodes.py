@@ -10,7 +10,7 @@ from prefect_sluice.dbt.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.core.fingerprints.columns import RelationFingerprint, columns_read
 from prefect_sluice.dbt.core.fingerprints.ingredients import Fingerprints, own_hooks
 from prefect_sluice.domain.digests import Json, digest
-from prefect_sluice.domain.node import FingerprintParts, Name, Node, NodeKind
+from prefect_sluice.domain.node import FingerprintParts, Ingredient, Name, Node, NodeKind
 
 if TYPE_CHECKING:
     from prefect_sluice.sql.columns.shape import Shape
@@ -48,7 +48,9 @@ class NodeFingerprinter:
             fingerprint=fingerprint.whole,
             volatile=self._volatile(raw, facts, inlined, steady),
             makeup=replace(
-                _makeup(parts, fingerprint, reads, closed), text=self._prints.written(raw, inlined)[:_TEXT]
+                _makeup(parts, fingerprint, reads, closed),
+                text=self._prints.written(raw, inlined)[:_TEXT],
+                compiled_from=self._compiled_from(raw, inlined) if steady and facts.code else {},
             ),
         )
 
@@ -58,6 +60,10 @@ class NodeFingerprinter:
             uid: replace(node, makeup=replace(node.makeup, columns=_shortened(self._done[uid].columns)))
             for uid, node in nodes.items()
         }
+
+    def _compiled_from(self, raw: Any, inlined: Sequence[Any]) -> Mapping[str, str]:
+        parts = self._prints.templates(raw, inlined)
+        return _shortened(parts) if parts.keys() - {Ingredient.CODE, Ingredient.READS} else {}
 
     def _print(
         self,
