@@ -106,11 +106,11 @@ def begin_check(
 
     Raises LeaseHeld when another check is at work and `wait` is over.
     """
-    request = replace(request, asked=request.asked or process.now())
+    branch = request.branch or branch_of(workspace.repository, request.ref)
+    request = replace(request, asked=request.asked or process.now(), branch=branch)
     if request.base:
         refuse_no_base(workspace, request.ref, request.base)
     if request.preview:
-        request = replace(request, branch=request.branch or branch_of(workspace.repository, request.ref))
         end_due(workspace, actor=request.actor)
         rule_of(workspace, request)  # before anything is built for nothing
     workspace = workspace.beside(".check")

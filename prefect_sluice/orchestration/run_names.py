@@ -1,4 +1,4 @@
-"""Run names: `release a1b2c3d → prod`. First by the request, and by the commit once Source knows it."""
+"""Run names: `release a1b2c3d → prod`, of a check with its branch. First by the request, and by the commit once Source knows it."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ def name_of(work: Work) -> str:
 
 def _what(work: Work) -> str:
     match work.request:
-        case ReleaseRequest(ref=ref) | CheckRequest(ref=ref):
+        case CheckRequest(ref=ref, branch=branch):
+            return " ".join(filter(None, (branch, _commit(work)))) or _shortened(ref)
+        case ReleaseRequest(ref=ref):
             return _commit(work) or _shortened(ref)
         case RollbackRequest() if work.generation is not None:
             return f"to generation {work.generation.origin}"

@@ -63,6 +63,14 @@ class Shop:
         self._git("commit", "-qam", message)
         return self._git("rev-parse", "HEAD").strip()
 
+    def branch(self, name: str, message: str, **models: str) -> str:
+        """Commit these models on a branch of their own, and return the commit. What is checked out stays."""
+        before = self._git("symbolic-ref", "--short", "HEAD").strip()
+        self._git("checkout", "-qb", name)
+        commit = self.commit(message, **models)
+        self._git("checkout", "-q", before)
+        return commit
+
     def read(self, environment: str, table: str) -> list[tuple[Any, ...]]:
         """Return the rows of a table as its readers find them. Raises duckdb.IOException while somebody publishes."""
         with duckdb.connect(str(self.folder / f"{environment}.duckdb"), read_only=True) as connection:

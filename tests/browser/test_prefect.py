@@ -161,6 +161,7 @@ def test_a_day_in_the_prefect_ui(
             on_call_goes_back(prefect, story)
             the_night_is_skipped(prefect)
             on_call_lifts_what_the_rollback_placed(prefect)
+            each_branch_is_checked_by_itself(prefect, story)
             who_was_not_there_reads_it_in_the_list(prefect)
         except BaseException:
             prefect.keep("failed")
@@ -341,6 +342,39 @@ def on_call_lifts_what_the_rollback_placed(prefect: Prefect) -> None:
         run = prefect.submit()
     prefect.away()
     assert prefect.settled(run)["name"] == "Lifted"
+
+
+def each_branch_is_checked_by_itself(prefect: Prefect, story: Story) -> None:
+    """Two branches, one of which a gate stops. The list of runs shows those of one branch when its name is typed, and the run's
+    artifact has what the check found. Nothing that is served changes."""
+    served = (story.sales, story.customers)
+    tips = {
+        "halved": story.shop.branch("halved", "Half of it", sales=SALES.format(0.5)),
+        "twins": story.shop.branch(
+            "twins", "Each twice", sales=f"{SALES.format(1)} union all {SALES.format(1)}"
+        ),
+    }
+    runs: dict[str, str] = {}
+    for branch, state in (("halved", "Checked"), ("twins", "Refused")):
+        with costs("check a branch", column=3):
+            prefect.form("check")
+            prefect.fill(Commit=branch, Your_name="Ada", Environment="prod")
+            runs[branch] = prefect.submit()
+        prefect.away()
+        assert prefect.settled(runs[branch])["name"] == state
+    names = {branch: f"check {branch} {commit[:7]} and 2 more → prod" for branch, commit in tips.items()}
+    prefect.page.goto(f"{prefect.url}/v2/runs")
+    for name in names.values():
+        expect(prefect.page.get_by_role("link", name=name)).to_be_visible()
+    prefect.page.get_by_placeholder("Search by flow run name").fill("check twins")
+    expect(prefect.page.get_by_role("link", name=names["halved"])).to_be_hidden()
+    expect(prefect.page.get_by_role("link", name=names["twins"])).to_be_visible()
+    prefect.shot("checks-of-a-branch", dark=True)
+    prefect.see(runs["twins"], names["twins"], "Refused")
+    prefect.artifact("check-report-prod")
+    expect(prefect.page.get_by_text(re.compile("unique")).first).to_be_visible()
+    prefect.shot("check-report", whole=True)
+    assert (story.sales, story.customers) == served
 
 
 def who_was_not_there_reads_it_in_the_list(prefect: Prefect) -> None:

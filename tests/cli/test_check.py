@@ -61,7 +61,7 @@ def test_a_check_judges_publishes_nothing_and_its_release_takes_what_it_built(
     assert store.promotions(states=OPEN) == waits
 
     plan = json.loads(run("plan", "-C", released, "--json").out)
-    assert (plan["checked"]["verdict"], plan["checked"]["branch"]) == ("passed", "HEAD")
+    assert (plan["checked"]["verdict"], plan["checked"]["branch"]) == ("passed", "main")
     shown = run("plan", "-C", released, "--exit-code")
     assert shown.code == 4
     assert "checked: " in shown.out

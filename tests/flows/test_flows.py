@@ -150,7 +150,7 @@ def test_a_release_waits_is_approved_serves_and_is_rolled_back(prefect_server: s
     names = [(name, state) for name, _, state in runs()]
     assert names[-8:] == [
         (f"release {first} → prod", "AwaitingApproval"),
-        (f"check {first} → prod", "Checked"),
+        (f"check main {first} → prod", "Checked"),
         (f"release {first} → prod", "Released"),
         (f"release {second} → prod", "AwaitingApproval"),
         (f"release {second} → prod", "Released"),
