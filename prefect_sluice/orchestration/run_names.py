@@ -1,4 +1,4 @@
-"""Run names: `release a1b2c3d → prod`, of a check with its branch. First by the request, and by the commit once Source knows it."""
+"""Run names: `release a1b2c3d → prod`, of a check with its branch: by the request first, by the commit once Source knows it."""
 
 from __future__ import annotations
 

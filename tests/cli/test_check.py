@@ -79,7 +79,7 @@ def test_a_check_judges_publishes_nothing_and_its_release_takes_what_it_built(
     )
 
     result = store.checks("dev")[0]
-    assert (result.word, result.findings, result.by, result.ref) == ("passed", 0, "Ada", "HEAD")
+    assert (result.word, result.findings, result.by, result.ref) == ("passed", 0, "Ada", "main")
     page = run("report", result.promotion, "-C", released)
     assert "Check: Mended" in page.out
     assert "nothing was published, and nobody was asked; dev still serves generation 2" in page.out
