@@ -34,7 +34,6 @@ from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate import (
     commits_that_go,
-    compiled_texts,
     conditions,
     isolation_tier,
     make,
@@ -80,7 +79,6 @@ def stage(work: Work) -> Work:
             reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
     reach(FaultPoint.STAGE_JUDGED)
     conditions.remember(workspace, place, loaded, promotion)
-    compiled_texts.remember(workspace, plan, loaded.project.nodes, made.results, reports)
     why_not = ""
     if not _lets_through(workspace, reports, beside):
         less = _without_what_failed(work, workspace, plan, reports)
