@@ -210,7 +210,6 @@ def keep(quarters: list[Figures]) -> None:
         "load_before": os.getloadavg()[2],
         "python": platform.python_version(),
         "tools": {name: version(name) for name in TOOLS},
-        "promotions_per_quarter": WEEKS * 3 + (WEEKS + 1) // 2,
         "quarters": quarters,
     }
     path = RESULTS / f"years-{at:%Y-%m-%d}.json"
