@@ -16,6 +16,7 @@ from prefect_sluice.reporting import json_documents
 from prefect_sluice.reporting.terminal.outcome import outcome_lines
 
 if TYPE_CHECKING:
+    from prefect_sluice.planning.column_reach import ChangeReach
     from prefect_sluice.reporting.terminal.dashboard import DashboardStory
     from prefect_sluice.workspace.workspace import Workspace
 
@@ -57,13 +58,25 @@ def run_and_show(
     warns = {gate for gate, policy in gates.items() if policy.on == "warn"}
     story, output = _dashboard_story(work), console.told(code)
     output.show(story_lines(story, width=console.width) if story else [])
-    output.show(outcome_lines(work, warns=warns, width=console.width))
+    reach = _reach(work)
+    output.show(outcome_lines(work, warns=warns, reach=reach, width=console.width))
     if then is not None:
         then(work, code)
     if work.unseen:  # the gates said yes all the same: whoever hears of the check is told so
         code = code or 1
-    console.answer({**json_documents.work(work, code), **({"report": story.document()} if story else {})})
+    beside = {"report": story} if story else {}
+    beside |= {"column_reach": reach} if reach else {}
+    console.answer(
+        {**json_documents.work(work, code), **{key: value.document() for key, value in beside.items()}}
+    )
     return code
+
+
+def _reach(work: Work) -> ChangeReach | None:
+    """Return what the columns that a check found changed reach. A release does not wait for it: its page has it."""
+    from prefect_sluice.reporting.gather_reach import reach_of_work
+
+    return None if work.request.cause.publishes else reach_of_work(work)
 
 
 def _dashboard_story(work: Work) -> DashboardStory | None:

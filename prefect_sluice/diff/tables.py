@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from prefect_sluice.diff.changed_columns import NONE
 from prefect_sluice.diff.column_stats import MEASURES
 from prefect_sluice.diff.relation import RelationDiff
 from prefect_sluice.diff.values import ROWS_THAT_COME, ROWS_THAT_GO
@@ -64,8 +65,8 @@ def columns_table(diff: RelationDiff) -> tuple[Evidence, ...]:
 
 def _schema(diff: RelationDiff) -> Sequence[Evidence]:
     rows = [
-        *((column.name, "none", column.type) for column in diff.columns_added),
-        *((column.name, column.type, "none") for column in diff.columns_removed),
+        *((column.name, NONE, column.type) for column in diff.columns_added),
+        *((column.name, column.type, NONE) for column in diff.columns_removed),
         *((column.name, column.before, column.after) for column in diff.columns_retyped),
         *(
             (column.after, f"spelled {column.before}", f"spelled {column.after}")

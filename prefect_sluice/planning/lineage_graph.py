@@ -14,6 +14,8 @@ Follow = Callable[[Origin], Mapping[Origin, str]]
 
 ANY = "?"
 """Stands for a column of which nobody can tell which it is."""
+_EPHEMERAL = "__dbt__cte__"
+"""What dbt writes before the name of an ephemeral model in the queries that it is part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,11 @@ class LineageGraph:
         if relation.made is None or relation.made.unread:
             return f"not known: {relation.made.unread if relation.made else relation.why}"
         made = relation.made
+        text = made.texts.get(column, "").replace(_EPHEMERAL, "")
         if column not in made.columns:
             why = f"not known: {made.unknown.get(column) or made.unknown.get(ROWS, 'no part of its query')}"
-            return f"= {made.texts[column]}; {why}" if column in made.texts else why
-        if text := made.texts.get(column):
+            return f"= {text}; {why}" if text else why
+        if text:
             return f"= {text}"
         return "as it is" if all(name == column for _, name in made.columns[column]) else "renamed"
 
@@ -163,9 +166,10 @@ class LineageGraph:
             steps = [reader for origin, reader in self._readers.items() if origin[0] == relation]
             return {key: note for readers in steps for key, note in readers.items()}
         direct = dict(self._readers.get(at, {}))
-        if column != ROWS:
-            direct |= self._unsure(relation)
-        return direct
+        unsure = self._unsure(relation)
+        if column == ROWS:  # a query that is read says itself that it has these rows
+            unsure = {key: note for key, note in unsure.items() if (key[0], ROWS) not in direct}
+        return direct | unsure
 
     def _unsure(self, relation: Name) -> dict[Origin, str]:
         """Return the relations of whose columns it is not known what of `relation` they read: each once."""

@@ -19,11 +19,12 @@ from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.sql.column_lineage import QueryLineage, query_lineage
 from prefect_sluice.sql.write_targets import Targets
+from prefect_sluice.stages.candidate.compiled_texts import TEXTS
 from prefect_sluice.warehouse.functions import columns_by_name
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
-_TEXTS, _LINEAGE = "compiled.1", "lineage.1"
-"""With the number of their form. A text is remembered by the fingerprint of its relation, a lineage by all that it depends on."""
+_LINEAGE = "lineage.1"
+"""With the number of its form. A lineage is remembered by all that it depends on, a text by the fingerprint of its relation."""
 
 
 def served_lineage(workspace: Workspace, environment: Environment) -> LineageGraph:
@@ -95,13 +96,13 @@ def _texts(
 ) -> Mapping[str, str]:
     """Return the compiled text of each node that serves; "" for one that has none."""
     keys = {uid: pointer.fingerprint for uid, pointer in pointers.items() if pointer.fingerprint}
-    remembered = workspace.store.cached(_TEXTS, keys.values())
+    remembered = workspace.store.cached(TEXTS, keys.values())
     missing = {uid: key for uid, key in keys.items() if key not in remembered}
     if missing:
         fresh = _compiled(workspace.beside(".plan"), environment.name, live, missing)
         remembered = {**remembered, **fresh}
         with workspace.store.transaction() as transaction:
-            transaction.put_all_cached(_TEXTS, fresh)
+            transaction.put_all_cached(TEXTS, fresh)
     return {uid: str(remembered[key]) for uid, key in keys.items() if key in remembered}
 
 

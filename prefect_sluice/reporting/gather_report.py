@@ -19,6 +19,7 @@ from prefect_sluice.planning.plan import Plan
 from prefect_sluice.promotions import publish_forecast
 from prefect_sluice.promotions.stored_plan import stored_plan
 from prefect_sluice.promotions.work import Work
+from prefect_sluice.reporting.gather_reach import reach_of
 from prefect_sluice.reporting.report.model import ReleaseRecord
 from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.reporting.write_pages import web
@@ -48,22 +49,24 @@ def dossier(
     environment = workspace.environments.get(promotion.environment)
     plan, policy = _plan(workspace, promotion), recorded(workspace, promotion)
     entries = _entries(store, identifier, promotion)
-    reports = store.reports(promotion.id)
+    staged = store.reports(promotion.id)
+    reports = tuple(report for _, report in staged)
     declared = store.declared(promotion.environment, identifier) or Declarations()
     present = store.serves(promotion.environment)
+    serves = present["generation"] if present else 0
     return ReleaseRecord(
         release=release,
         promotion=promotion,
         plan=plan,
-        reports=tuple(report for _, report in reports),
+        reports=reports,
         approvals=store.approvals(promotion.id),
         generations=_generations(workspace, environment, promotion),
         others=tuple(other for other in store.promotions(releases=[identifier]) if other.id != promotion.id),
         entries=entries,
         blocks=blocks,
         former=store.release(promotion.base_release) if promotion.base_release else None,
-        stages=tuple(stage for stage, _ in reports),
-        serves=present["generation"] if present else 0,
+        stages=tuple(stage for stage, _ in staged),
+        serves=serves,
         approvals_needed=policy.counting.approvals(promotion.cause),
         policy=policy,
         warns=frozenset(name for name, own in policy.counting.gates.items() if own.on == "warn"),
@@ -74,7 +77,8 @@ def dossier(
         costs=pace.expected(store, plan) if plan and promotion.state is State.STARTED else None,
         commits=_commits(entries),
         base=_base(entries),
-        displaced=_displaced(workspace, environment, promotion, present["generation"] if present else 0),
+        displaced=_displaced(workspace, environment, promotion, serves),
+        reach=reach_of(workspace, promotion, plan, reports),
         way=way_of(workspace, promotion),
         web=web(workspace),
         at=process.now(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from html import escape
 
 from prefect_sluice.domain.verdict import Verdict
 from prefect_sluice.reporting.styled_text import clean
@@ -35,3 +36,8 @@ def escaped(text: str) -> str:
     """Return a text that Markdown shows as it is, on one line: no link, no markup, no HTML, and no mention of a user."""
     quiet = _CALLS.sub("\\g<0>\u2060", clean(text))
     return _SPECIAL.sub(r"\\\1", quiet).replace("\\_", "_").replace("&", "&amp;")
+
+
+def folded(title: str, lines: Iterable[str]) -> list[str]:
+    """Return lines that show their title until somebody opens them."""
+    return [f"<details><summary>{escape(clean(title))}</summary>", "", *lines, "</details>", ""]

@@ -15,6 +15,7 @@ from prefect_sluice.domain.promotion import Approval, Decision, Promotion, Run, 
 from prefect_sluice.domain.release import Change, Release
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Likeness, Verdict
 from prefect_sluice.domain.worded import read
+from prefect_sluice.planning.column_reach import ChangeReach, ColumnReach, ReachedPlace, ReachingConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.planning.plan_notes import NotesBefore
 from prefect_sluice.planning.reasons import Because, Held, HeldBy, Note, Noted, Reason
@@ -23,6 +24,22 @@ from prefect_sluice.reporting.status_page import ControlInForce, EnvironmentCard
 from prefect_sluice.workspace.workspace import Workspace
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+REACH = ChangeReach(
+    (
+        ColumnReach(
+            "daily",
+            "on_time",
+            "values change in 87.5 % of the rows",
+            (
+                ReachedPlace("carriers", "share", "= SUM(daily.on_time) / COUNT(*)", "values change"),
+                ReachedPlace("late", "*", "decides which rows"),
+                ReachedPlace("forecast", "?", "not known: python model"),
+            ),
+            (ReachingConsumer("exposure.flights.board", "Morning board"),),
+        ),
+        ColumnReach("daily", "share", "retyped: DOUBLE, was DECIMAL"),
+    )
+)
 NOWHERE = Workspace(Path("sluice.yml"), Config())
 """The workspace of work that is only looked at: nothing there is opened."""
 CHANGE = Change(
@@ -161,6 +178,7 @@ FULL = ReleaseRecord(
             ),
         ),
     ),
+    reach=REACH,
     at=NOW,
 )
 WAITING = replace(
@@ -261,6 +279,19 @@ def attacked(attack: str) -> ReleaseRecord:
         approvals=(replace(APPROVAL, by=attack, comment=attack),),
         consumers=(consumer,),
         described={node.node: attack},
+        reach=ChangeReach(
+            (
+                ColumnReach(
+                    attack,
+                    attack,
+                    attack,
+                    (ReachedPlace(attack, attack, f"= {attack}", attack),),
+                    (ReachingConsumer(attack, attack),),
+                ),
+                ColumnReach(attack, attack, attack),
+            ),
+            attack,
+        ),
         entries=(
             ledger.chain(
                 None, event="release.packed", actor=attack.encode(errors="replace").decode(), at=NOW

@@ -53,7 +53,7 @@ from prefect_sluice.reporting.terminal.status import (
     blocks_lines,
     status_lines,
 )
-from tests.reporting.reported import NOWHERE
+from tests.reporting.reported import NOWHERE, REACH
 from tests.reporting.test_artifacts import ARTIFACTS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -307,6 +307,7 @@ DOSSIER = ReleaseRecord(
     stages=("test", "stage", "stage", "stage"),
     serves=3,
     approvals_needed=1,
+    reach=REACH,
     consumers=(BOARD,),
     runs=(
         Run(
@@ -343,6 +344,9 @@ PAGES: dict[str, Callable[[], list[Line]]] = {
     "stages": _stages,
     "refused": lambda: outcome_lines(
         working(Status.REFUSED, "1 finding of data_tests stopped it", "sluice show 5e9c1d2f3a")
+    ),
+    "checked": lambda: outcome_lines(
+        replace(working(Status.CHECKED, "a1b2c3d passes in prod"), reports=()), reach=REACH
     ),
     "done": lambda: outcome_lines(replace(working(Status.DONE, "prod serves generation 4"), reports=())),
     "rollback": lambda: [

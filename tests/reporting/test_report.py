@@ -17,6 +17,7 @@ from prefect_sluice.domain.ledger import chain
 from prefect_sluice.domain.node import Name
 from prefect_sluice.domain.promotion import Approval, Decision, State
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Verdict
+from prefect_sluice.planning.column_reach import ChangeReach
 from prefect_sluice.reporting.forms_for_commands import Web
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.document import report_document
@@ -96,6 +97,20 @@ def test_every_finding_is_in_the_page_and_the_document() -> None:
         said = finding.summary.removeprefix(f"{finding.check}: ")
         assert said in text
         assert finding.summary in document
+
+
+def test_what_changed_columns_reach_is_a_table_and_what_reaches_nothing_a_line() -> None:
+    text = Seen(page(report(FULL))).text
+    assert (
+        "carriers.share (= SUM(daily.on_time) / COUNT(*)), the rows of late, forecast (not known: python model)"
+        in text
+    )
+    assert "nothing that is known reads daily.share (retyped: DOUBLE, was DECIMAL)" in text
+    assert FULL.reach is not None
+    assert report_document(report(FULL))["column_reach"] == FULL.reach.document()
+    assert "What the changed columns reach" not in page(report(replace(FULL, reach=None)))
+    untold = report(replace(FULL, reach=ChangeReach(untold="prod.duckdb is busy")))
+    assert "It is not known: prod.duckdb is busy" in Seen(page(untold)).text
 
 
 def test_the_worst_finding_comes_first() -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from prefect_sluice.reporting.markdown import escaped
+from prefect_sluice.reporting.markdown import escaped, folded
 from prefect_sluice.reporting.report.limits import ReportLimits, fitting
 from prefect_sluice.reporting.report.markdown import (
     LIMITS,
     changes,
     diff,
     finding_lines,
-    folded,
     head_lines,
     lineage,
     plan_lines,

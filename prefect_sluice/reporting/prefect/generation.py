@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.node import Name
-from prefect_sluice.reporting.markdown import escaped, table
+from prefect_sluice.reporting.markdown import escaped, folded, table
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
-from prefect_sluice.reporting.report.markdown import folded
 from prefect_sluice.reporting.report.model import ReleaseRecord, Report
 from prefect_sluice.reporting.terminal.promotion import SAID
 from prefect_sluice.reporting.wording import moment, short

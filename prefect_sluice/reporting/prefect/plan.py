@@ -10,10 +10,10 @@ from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.explain import StepReasons
 from prefect_sluice.planning.plan import Plan, Step
 from prefect_sluice.reporting.base_words import ORIGIN, base_text, step_words
-from prefect_sluice.reporting.markdown import escaped, table
+from prefect_sluice.reporting.markdown import escaped, folded, table
 from prefect_sluice.reporting.prefect.links import ArtifactKind, RunLinks, about
 from prefect_sluice.reporting.report.limits import SHORT
-from prefect_sluice.reporting.report.markdown import folded, lineage
+from prefect_sluice.reporting.report.markdown import lineage
 from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.explain import why_lines

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prefect_sluice.domain.verdict import Evidence, Finding
+from prefect_sluice.planning.column_reach import ColumnReach
+from prefect_sluice.planning.reasons import some
 from prefect_sluice.reporting.base_words import ORIGIN, name_words
+from prefect_sluice.reporting.reach_words import TITLE, nobody_line, place_name, place_note, reaching_columns
 from prefect_sluice.reporting.report.limits import ReportLimits, clipped, few
 from prefect_sluice.reporting.report.model import ChangedRelation, ConsumerRow, Report
 from prefect_sluice.reporting.report.once import Once, of_consumer
@@ -15,6 +18,8 @@ from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import DIFF, caption
 
 _LONGEST = 200
+_PLACES = 20
+"""So many places that a column reaches are named in its row."""
 
 
 def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
@@ -41,8 +46,39 @@ def values(report: Report, once: Once, bounds: ReportLimits) -> dict[str, Any]:
         "no_change": no_change(report),
         "consumers": consumers,
         "no_consumer": _no_consumer(report),
+        **_reach(report, bounds),
         "diff": [_relation(one, bounds) for one in report.changed[: bounds.changed]],
     }
+
+
+def _reach(report: Report, bounds: ReportLimits) -> dict[str, Any]:
+    """Return what the changed columns reach: a table of those that reach something, and a line on the others."""
+    reach = report.dossier.reach
+    reaching, nothing = reaching_columns(reach) if reach else ((), ())
+    shown, rest = few(reaching, bounds.changed)
+    rows = [(Piece("code", one.name), one.change, _places(one), _consumers(one)) for one in shown]
+    return {
+        "reach": Table(("column", "what changes", "goes into", "read by"), rows, TITLE),
+        "reach_title": TITLE,
+        "reach_left": rest,
+        "reach_untold": reach.untold if reach else "",
+        "reach_nothing": nobody_line(nothing) if nothing else "",
+    }
+
+
+def _places(one: ColumnReach) -> Shown:
+    """Return what a column goes into, each with how it is made."""
+    shown, rest = few(one.places, _PLACES)
+    notes = [f" ({note})" if (note := place_note(place)) else "" for place in shown]
+    before = ["", *(f"{note}, " for note in notes)]
+    parts = tuple((words, place_name(place)) for words, place in zip(before, shown, strict=False))
+    more = f" and {rest} more" if rest else ""
+    return Piece("codes", f"{notes[-1]}{more}", parts=parts) if parts else Piece("null", "no other column")
+
+
+def _consumers(one: ColumnReach) -> Shown:
+    names = [consumer.name for consumer in one.consumers]
+    return some(names, _PLACES) if names else Piece("null", "no declared consumer")
 
 
 def no_change(report: Report) -> str:

@@ -60,6 +60,7 @@ def report_document(report: Report) -> dict[str, Json]:
             }
             for one in report.changed
         ],
+        "column_reach": report.dossier.reach.document() if report.dossier.reach else None,
         "same": report.same,
         "new": list(report.new),
         "gone": list(report.gone),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from html import escape
 
 from prefect_sluice.diff.values import with_change
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.verdict import Evidence, Finding
 from prefect_sluice.reporting.base_words import ORIGIN, commit_rows, name_words, step_words
 from prefect_sluice.reporting.counted_notes import note_told
-from prefect_sluice.reporting.markdown import MARKS, escaped, table
+from prefect_sluice.reporting.markdown import MARKS, escaped, folded, table
 from prefect_sluice.reporting.part import authors, brought_line, goes_line
+from prefect_sluice.reporting.reach_words import reach_list
 from prefect_sluice.reporting.report.changes import no_change
 from prefect_sluice.reporting.report.charts import share
 from prefect_sluice.reporting.report.limits import SHORT, ReportLimits, clipped, few, fitting
@@ -20,7 +20,7 @@ from prefect_sluice.reporting.report.mermaid import mermaid
 from prefect_sluice.reporting.report.model import ConsumerRow, GateRow, Report
 from prefect_sluice.reporting.report.once import Once, of_consumer
 from prefect_sluice.reporting.report.side_by_side import Cell, side_by_side
-from prefect_sluice.reporting.styled_text import Style, clean
+from prefect_sluice.reporting.styled_text import Style
 from prefect_sluice.reporting.terminal.findings import caption, counted, skipped_gates_line
 from prefect_sluice.reporting.terminal.plan import moved, summary, word
 from prefect_sluice.reporting.terminal.promotion import SAID
@@ -143,7 +143,8 @@ def changes(report: Report, bounds: ReportLimits, *, alone: bool = False) -> lis
             f"  * {MARKS[finding.verdict]} {_for_consumer(one, finding, alone=alone)}"
             for finding in one.findings
         ]
-    return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer")]
+    reach = reach_list(report.dossier.reach if bounds.drawn else None, bounds.changed)
+    return [*lines, "", *_more(len(report.reached) - bounds.consumers, "consumer"), *reach]
 
 
 def _for_consumer(one: ConsumerRow, finding: Finding, *, alone: bool) -> str:
@@ -381,11 +382,6 @@ def _provenance(report: Report) -> list[str]:
             f"* bound as `{record.promotion.binding}`",
         ]
     return folded("Provenance", [*lines, f"* this report was made {moment(record.at)}", ""])
-
-
-def folded(title: str, lines: Iterable[str]) -> list[str]:
-    """Return lines that show their title until somebody opens them."""
-    return [f"<details><summary>{escape(clean(title))}</summary>", "", *lines, "</details>", ""]
 
 
 def _more(rest: int, what: str) -> Sequence[str]:

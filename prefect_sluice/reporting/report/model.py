@@ -18,6 +18,7 @@ from prefect_sluice.domain.promotion import Approval, Promotion, Run
 from prefect_sluice.domain.release import CommitRange, Release
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.planning.against_base import AgainstBase
+from prefect_sluice.planning.column_reach import ChangeReach
 from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.forms_for_commands import Web
@@ -57,7 +58,8 @@ class ReleaseRecord:
     to be, by unique id, `runs` what its stages took, `expected` how its publish is expected to go (None: it went, it will
     not, or it cannot be told), `costs` what its build is expected to take and to bring (None: it is built), `policy`
     which policy judges it and what it changes of it. `commits` are those that come and go with it (None: it is no other commit
-    than what served, or an older Sluice began it), `base` what of its plan is of its branch (None: nobody asked). `displaced`
+    than what served, or an older Sluice began it), `base` what of its plan is of its branch (None: nobody asked). `reach` is what
+    the columns that it changes reach (None: it changes none, or nobody can tell any more). `displaced`
     are the public names that do not show what it serves, `way` is where its run and form are in a browser, `web` where all
     forms are. `at` is when this was read, UTC.
     """
@@ -85,6 +87,7 @@ class ReleaseRecord:
     commits: CommitRange | None = None
     base: AgainstBase | None = None
     displaced: tuple[Displaced, ...] = ()
+    reach: ChangeReach | None = None
     way: WebLinks = WebLinks()
     web: Web = field(default_factory=Web)
     at: datetime = _NEVER

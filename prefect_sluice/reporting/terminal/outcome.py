@@ -9,10 +9,12 @@ from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.release import Release
 from prefect_sluice.gates.remedies import OR_ELSE
 from prefect_sluice.planning.against_base import AgainstBase
+from prefect_sluice.planning.column_reach import ChangeReach
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.planning.reasons import some
 from prefect_sluice.promotions.work import Outcome, Status, Work
 from prefect_sluice.reporting.base_words import base_line, counts_line, grouped
+from prefect_sluice.reporting.reach_words import TITLE, reach_lines
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.findings import (
@@ -26,6 +28,7 @@ from prefect_sluice.reporting.terminal.publishing import publish_text
 from prefect_sluice.reporting.wording import age, moment, seconds, short
 
 _MOST_NAMES = 10
+_MOST_COLUMNS = 10
 _STYLES = {
     Status.DONE: Style.GOOD,
     Status.PARTIAL: Style.WARN,
@@ -39,8 +42,11 @@ _STYLES = {
 }
 
 
-def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH) -> list[Line]:
-    """Return the end of a release or refresh. `warns` are gates whose no is only a warning."""
+def outcome_lines(
+    work: Work, *, warns: Collection[str] = (), reach: ChangeReach | None = None, width: int = WIDTH
+) -> list[Line]:
+    """Return the end of a release, check or refresh. `warns` are gates whose no is only a warning, `reach` what the changed
+    columns reach (None: nobody asked, or none changed)."""
     outcome = work.outcome or Outcome(Status.DONE, "done")
     publish_line = publish_text(work.published) if work.published else ""
     published = wrapped(publish_line, width, indent=0, style=Style.FAINT) if publish_line else []
@@ -62,9 +68,16 @@ def outcome_lines(work: Work, *, warns: Collection[str] = (), width: int = WIDTH
         blocks.append(beside_base_lines(work.base, work.plan, width))
     changed = changes_lines(work.reports, width=width, next=outcome.next)
     blocks.append([line(strong("What changes for readers")), *changed] if changed else [])
+    blocks.append(_reach_lines(reach, width) if reach else [])
     blocks.append([*published, *_where_to_read(work, outcome), *_ending(outcome, width)])
     lines = [part for block in blocks if block for part in (BLANK, *block)]
     return lines if work.reports else lines[1:]
+
+
+def _reach_lines(reach: ChangeReach, width: int) -> list[Line]:
+    sentences = [*reach_lines(reach, _MOST_COLUMNS)]
+    lines = [part for text in sentences for part in wrapped(text, width)]
+    return [line(strong(TITLE)), *lines] if lines else []
 
 
 def beside_base_lines(base: AgainstBase, plan: Plan, width: int = WIDTH) -> list[Line]:

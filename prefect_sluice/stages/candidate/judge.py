@@ -20,7 +20,7 @@ from prefect_sluice.planning.plan import Action, Plan, source_text
 from prefect_sluice.planning.refresh_subset import built_from
 from prefect_sluice.promotions.gate_memory import remembering
 from prefect_sluice.promotions.load_project import LoadedProject, load
-from prefect_sluice.stages.candidate import ask_gates, baseline, losses
+from prefect_sluice.stages.candidate import ask_gates, baseline, compiled_texts, losses
 from prefect_sluice.stages.candidate.make import MadeCandidate
 from prefect_sluice.stages.plan_release import before
 from prefect_sluice.warehouse.base import Reader
@@ -30,7 +30,7 @@ from prefect_sluice.workspace.workspace import Environment, Workspace
 def judge(
     workspace: Workspace, environment: Environment, release: Release, plan: Plan, made: MadeCandidate
 ) -> tuple[GateReport, ...]:
-    """Return what each gate found on the candidate. Changes nothing; reads what was sealed."""
+    """Return what each gate found on the candidate; what people ask of it later is remembered. Reads what was sealed."""
     loaded = load(workspace, environment, release)
     asked = gates.make_gates(workspace.settings.gates, of_candidate=True)
     warehouse = workspace.warehouse(environment, loaded.session)
@@ -63,7 +63,10 @@ def judge(
         view = _with_relations(replace(view, baseline=beside), known.release.nodes, reader, plan, made, live)
         changed = replace(known.release, changed=(*plan.made, *plan.relinked))
         known = replace(known, release=changed, candidate=view)
-        return (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
+        judged = (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
+        nodes = known.release.nodes
+        compiled_texts.remember(workspace, plan, nodes, made.results, judged, warehouse.linker, reader)
+        return judged
 
 
 def _losses(known: Subject, workspace: Workspace) -> tuple[GateReport, ...]:
