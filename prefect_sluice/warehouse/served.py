@@ -44,7 +44,7 @@ class Served(Protocol):
         ...
 
     def last_generations(self, environment: str) -> Mapping[Name, int]:
-        """Return the newest generation that has each of these relations, by its address."""
+        """Return the newest generation that has each relation which is still there, by its address."""
         ...
 
     def relations(self) -> tuple[ServedRelation, ...]:

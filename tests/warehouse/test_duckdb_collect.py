@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,9 @@ from prefect_sluice.domain.displaced_names import Displaced, Replacement
 from prefect_sluice.domain.errors import EnvironmentMoved, QueryFailed, Refused, WarehouseDamaged
 from prefect_sluice.domain.generation import Pointer
 from prefect_sluice.domain.node import Name, NodeKind
+from prefect_sluice.warehouse.duckdb import served_state
 from prefect_sluice.warehouse.duckdb.adopt import query_of
+from prefect_sluice.warehouse.duckdb.served_state import ServedState
 from prefect_sluice.warehouse.inventory import Collection, Inventory, PublicRelation
 from tests.warehouse.scenes import NOW, Scene, run_sql, written
 
@@ -82,6 +85,36 @@ def test_what_is_collected_is_gone_and_its_generation_marked(scene: Scene) -> No
     assert scene.warehouse.inventory().runs == {"r1"}
     third = scene.publish({A: "select 3 as n"})
     assert (third.number, scene.values(A, B)) == (3, [3, 1])
+
+
+def test_pointers_that_lead_nowhere_are_read_only_where_somebody_asks_for_their_generation(
+    scene: Scene,
+) -> None:
+    past = [scene.publish({A: f"select {number} as n"}) for number in range(6)]
+    scene.publish({B: "select 1 as n"})
+    gone = tuple(generation.by_name()[A].address for generation in past[:3])
+    scene.warehouse.collect(collection(scene, *gone, numbers=(1, 2, 3)))
+    run_sql(scene.file, f"drop table {written(past[4].by_name()[A].address)}")  # by hand, not by us
+
+    state = duckdb_state(scene)
+    assert [(span.pointer.name, span.since) for span in state.spans] == [(A, 4), (A, 5), (A, 6), (B, 7)]
+    with scene.warehouse.reader() as reader:
+        for asked in (scene.warehouse, reader):
+            assert [asked.generation("prod", one.number).pointers for one in past] == [
+                one.pointers for one in past
+            ]
+            assert [pointer.address for pointer in asked.kept("prod")] == [
+                past[3].by_name()[A].address,
+                past[5].by_name()[A].address,
+                asked.generation("prod").by_name()[B].address,
+            ]
+    assert len(scene.warehouse.inventory().spans) == 7
+
+
+def duckdb_state(scene: Scene) -> ServedState:
+    """Return what each command reads of the file."""
+    with duckdb.connect(str(scene.file), read_only=True) as connection:
+        return served_state.read(connection)
 
 
 def test_what_serves_is_never_collected(scene: Scene) -> None:

@@ -69,12 +69,11 @@ def _events(
     promotions = store.promotions(environment=environment.name, but=Cause.CHECK)
     ids = {record.release for record in (*generations, *promotions)}
     releases = {release.id: release for release in store.releases() if release.id in ids}
-    approvals = {promotion.id: store.approvals(promotion.id) for promotion in promotions}
     return events(
         generations,
         promotions,
         releases,
-        {key: given[-1].by for key, given in approvals.items() if given},
+        {approval.promotion: approval.by for approval in store.approvals()},  # the last one of each
         _controls(store, environment, ids),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prefect_sluice.audit import attestation
 from prefect_sluice.domain.ledger import LedgerEntry
+from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.workspace.workspace import Environment
@@ -15,8 +16,9 @@ def examine(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]
     """Yield the rows that `entries`, the whole verified ledger, does not confirm. Reads every promotion and approval."""
     for environment in patient.environments.values():
         yield from _heads(patient, store, environment, entries)
-    yield from _approvals(patient, store, entries)
-    yield from _promotions(patient, store, entries)
+    promotions = store.promotions()
+    yield from _approvals(patient, store, promotions, entries)
+    yield from _promotions(patient, promotions, entries)
 
 
 def _heads(
@@ -45,13 +47,18 @@ def _heads(
             return
 
 
-def _approvals(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
-    given = [entry for entry in entries if entry.event in attestation.APPROVALS]
+def _approvals(
+    patient: Examined, store: StateStore, promotions: Sequence[Promotion], entries: Sequence[LedgerEntry]
+) -> Iterator[Complaint]:
+    environments = {promotion.id: promotion.environment for promotion in promotions}
+    given = _by_promotion(entry for entry in entries if entry.event in attestation.APPROVALS)
     for approval in store.approvals():
-        promotion = store.promotion(approval.promotion)
-        environment = promotion.environment if promotion else ""
+        environment = environments.get(approval.promotion, "")
+        own = given.get(approval.promotion, [])
+        earlier = (entry.facts.get("from_promotion") for entry in own)
+        about = [*own, *(entry for attempt in earlier for entry in given.get(attempt, ()))]
         if (environment in patient.environments or not environment) and not attestation.is_attested(
-            approval, given
+            approval, about
         ):
             yield Complaint(
                 "approval",
@@ -62,11 +69,11 @@ def _approvals(patient: Examined, store: StateStore, entries: Sequence[LedgerEnt
             )
 
 
-def _promotions(patient: Examined, store: StateStore, entries: Sequence[LedgerEntry]) -> Iterator[Complaint]:
-    about: dict[object, list[LedgerEntry]] = {}
-    for entry in entries:
-        about.setdefault(entry.facts.get("promotion"), []).append(entry)
-    for promotion in store.promotions():
+def _promotions(
+    patient: Examined, promotions: Sequence[Promotion], entries: Sequence[LedgerEntry]
+) -> Iterator[Complaint]:
+    about = _by_promotion(entries)
+    for promotion in promotions:
         why = attestation.contradiction(promotion, about.get(promotion.id, ()))
         if why and promotion.environment in patient.environments:
             yield Complaint(
@@ -76,3 +83,11 @@ def _promotions(patient: Examined, store: StateStore, entries: Sequence[LedgerEn
                 "it was written past Sluice, and is not deployed so",
                 "see who can write to the state store; restore it from a backup",
             )
+
+
+def _by_promotion(entries: Iterable[LedgerEntry]) -> Mapping[object, list[LedgerEntry]]:
+    """Return the entries by the promotion that they are about, in their order."""
+    about: dict[object, list[LedgerEntry]] = {}
+    for entry in entries:
+        about.setdefault(entry.facts.get("promotion"), []).append(entry)
+    return about

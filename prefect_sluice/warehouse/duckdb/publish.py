@@ -70,7 +70,7 @@ def load(connection: duckdb.DuckDBPyConnection, environment: str) -> Generation:
     rows = _last(connection, environment) if has_tables(connection) else []
     if not rows:
         return Generation.nothing(environment)
-    found = read_generation(rows[0], tuple(_pointers(connection, environment, int(rows[0]["number"]))))
+    found = read_generation(rows[0], pointers(connection, environment, int(rows[0]["number"])))
     at = collected(connection).get((environment, found.number))
     return replace(found, collected_at=at) if at else found
 
@@ -315,13 +315,14 @@ def _generations(connection: duckdb.DuckDBPyConnection, rest: str, parameters: l
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
-def _pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: int) -> Iterable[Pointer]:
+def pointers(connection: duckdb.DuckDBPyConnection, environment: str, number: int) -> tuple[Pointer, ...]:
+    """Return the pointers of a generation, sorted by name."""
     sql = """
         select schema, identifier, address_schema, address, node, kind, fingerprint, inputs from sluice.pointer
         where environment = ? and since <= ? and (until is null or until > ?) order by schema, identifier
     """
-    for row in connection.execute(bound(sql, [environment, number, number])).fetchall():
-        yield read_pointer(row)
+    rows = connection.execute(bound(sql, [environment, number, number])).fetchall()
+    return tuple(read_pointer(row) for row in rows)
 
 
 def read_pointer(row: tuple[Any, ...]) -> Pointer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,9 +33,9 @@ _RELATIONS = """
 
 @dataclass(frozen=True, slots=True)
 class ServedState:
-    """One state of a file: generations of every environment (newest first, without pointers), every pointer there ever was,
-    all relations, how many cells each table has (by its name in lower case), and what stands under the public names of each
-    environment."""
+    """One state of a file: generations of every environment (newest first, without pointers), the pointers that lead somewhere
+    (see `standing_spans`), all relations, how many cells each table has (by its name in lower case), and what stands under the
+    public names of each environment."""
 
     generations: tuple[Generation, ...] = ()
     spans: tuple[PointerSpan, ...] = ()
@@ -46,7 +46,7 @@ class ServedState:
     )
 
     def generation(self, environment: str, number: int | None = None) -> Generation:
-        """See Served."""
+        """See Served. One that was collected comes with those of its pointers whose relation is still there."""
         found = next((one for one in self.history(environment) if number in {None, one.number}), None)
         if found is None and number:
             raise BadInput(
@@ -82,7 +82,7 @@ class ServedState:
         return last
 
     def spans_of(self, environment: str) -> tuple[PointerSpan, ...]:
-        """Return the pointers that an environment ever had, oldest first."""
+        """Return the pointers of an environment, oldest first."""
         return tuple(span for span in self.spans if span.environment == environment)
 
 
@@ -117,9 +117,16 @@ class StateAnswers(ABC):
     @abstractmethod
     def _state(self) -> ServedState: ...
 
+    @abstractmethod
+    def _opened(self) -> AbstractContextManager[Connection]: ...
+
     def generation(self, environment: str, number: int | None = None) -> Generation:
         """See Served."""
-        return self._state().generation(environment, number)
+        generation = self._state().generation(environment, number)
+        if generation.collected_at is None:
+            return generation
+        with self._opened() as connection:
+            return replace(generation, pointers=publish.pointers(connection, environment, generation.number))
 
     def history(self, environment: str) -> tuple[Generation, ...]:
         """See Served."""
@@ -172,6 +179,9 @@ class DuckServedReader(StateAnswers, DuckReader):
             self._seen = read_or_remembered(self._answers, self.path, self._at, self._connection)
         return self._seen
 
+    def _opened(self) -> AbstractContextManager[Connection]:
+        return nullcontext(self._connection)
+
     def reread(
         self, addresses: Sequence[Name], *, within: timedelta | None = None
     ) -> tuple[RereadRelation, ...]:
@@ -196,7 +206,7 @@ def read(connection: Connection) -> ServedState:
     environments = sorted({item.environment for item in generations})
     return ServedState(
         generations,
-        spans(connection),
+        standing_spans(connection),
         relations,
         cells,
         {name: displaced_names.public_names(connection, name) for name in environments},
@@ -205,10 +215,34 @@ def read(connection: Connection) -> ServedState:
 
 def spans(connection: Connection) -> tuple[PointerSpan, ...]:
     """Return every pointer there ever was, oldest first."""
-    sql = """
+    return _spans(connection, "")
+
+
+def standing_spans(connection: Connection) -> tuple[PointerSpan, ...]:
+    """Return the pointers that serve, that a generation has which was not collected, or whose relation is still there; oldest
+    first. They are as many as what is kept, however long an environment has lived."""
+    if not has_tables(connection, "collected"):
+        return spans(connection)
+    return _spans(connection, _STANDING)
+
+
+_STANDING = """
+    where until is null
+        or (address_schema, address) in (
+            select (table_schema, table_name) from information_schema.tables where table_catalog = current_database()
+        )
+        or exists (
+            select 1 from sluice.generation as kept anti join sluice.collected using (environment, number)
+            where kept.environment = pointer.environment and kept.number >= since and kept.number < until
+        )
+"""
+
+
+def _spans(connection: Connection, those: str) -> tuple[PointerSpan, ...]:
+    sql = f"""
         select environment, since, until,
             schema, identifier, address_schema, address, node, kind, fingerprint, inputs
-        from sluice.pointer order by environment asc, since asc, schema asc, identifier asc
+        from sluice.pointer {those} order by environment asc, since asc, schema asc, identifier asc
     """
     return tuple(
         PointerSpan(

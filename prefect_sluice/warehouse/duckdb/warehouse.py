@@ -109,6 +109,11 @@ class DuckDB(StateAnswers):
             return read_or_remembered(self._answers, self.path, at, connection)
 
     @contextmanager
+    def _opened(self) -> Generator[duckdb.DuckDBPyConnection]:
+        with self._open_to_read(plain) as (connection, _):
+            yield connection
+
+    @contextmanager
     def _open_to_read(self, connect: Connect) -> Generator[tuple[duckdb.DuckDBPyConnection, str]]:
         """Open the served file in one transaction, and give the stamp of what was opened; "" where that cannot be told."""
         at = Opening(self.path)
