@@ -20,7 +20,7 @@ from prefect_sluice.promotions.timing import timed
 from prefect_sluice.promotions.wait_for_lease import wait_teller
 from prefect_sluice.promotions.what_serves import know_what_serves, public_names_are_ours
 from prefect_sluice.promotions.work import Stage, Status, Work, tell, walk
-from prefect_sluice.reporting.openlineage.send import lineage_told
+from prefect_sluice.reporting.openlineage.send import lineage_gathered, lineage_sent
 from prefect_sluice.reporting.write_pages import paged
 from prefect_sluice.runtime import process
 from prefect_sluice.source.branches import branch_of
@@ -74,9 +74,11 @@ def begin(
     with as_policy_says(workspace, environment, request):
         permit(workspace, environment.name, request.cause, past=request.rolled_back)  # before any waiting
         told = wait_teller(environment.name, wait)
-        with hold_lease(
-            workspace.store, environment.name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
-        ) as lease:
+        holder = this_process(request.actor)
+        with (
+            lineage_sent(workspace) as outgoing,
+            hold_lease(workspace.store, environment.name, holder, ttl=ttl, wait=wait, on_wait=told) as lease,
+        ):
             ours = workspace.under(lease.lease)
             settle(ours, environment)
             expire(ours, environment)  # what is asked for now is asked for anew
@@ -87,9 +89,9 @@ def begin(
             serving = current.release if request.cause.renews else ""
             permit(workspace, environment.name, request.cause, serving, past=request.rolled_back)
             with (
-                logged(workspace, request),
+                logged(workspace, request) as log,
                 paged(workspace.anew()),
-                lineage_told(workspace),
+                lineage_gathered(workspace, outgoing, log),
                 timed(workspace.store),
                 noted(ours, request),
             ):
@@ -115,14 +117,16 @@ def begin_check(
         rule_of(workspace, request)  # before anything is built for nothing
     workspace = workspace.beside(".check")
     told = wait_teller(request.lease_name, wait)
-    with hold_lease(
-        workspace.store, request.lease_name, this_process(request.actor), ttl=ttl, wait=wait, on_wait=told
-    ) as lease:
+    holder = this_process(request.actor)
+    with (
+        lineage_sent(workspace) as outgoing,
+        hold_lease(workspace.store, request.lease_name, holder, ttl=ttl, wait=wait, on_wait=told) as lease,
+    ):
         know_what_serves(workspace, workspace.environment(request.environment))
         with (
-            logged(workspace, request),
+            logged(workspace, request) as log,
             paged(workspace.anew()),
-            lineage_told(workspace),
+            lineage_gathered(workspace, outgoing, log),
             timed(workspace.store),
             recorded_check(workspace.under(lease.lease), request),
         ):

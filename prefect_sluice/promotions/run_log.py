@@ -56,12 +56,12 @@ def _files(workspace: Workspace, name: str) -> tuple[Path, ...]:
 
 
 @contextmanager
-def logged(workspace: Workspace, request: Request) -> Generator[None]:
-    """Write down what the stages of a run tell while the block runs, and what breaks it. Call it under the lease: one run at
-    a time writes a file. A log that cannot be written stops nothing."""
+def logged(workspace: Workspace, request: Request) -> Generator[RunLogger]:
+    """Write down what the stages of a run tell while the block runs, and what breaks it; who keeps the logger adds lines of the
+    run later. Call it under the lease: one run at a time writes a file. A log that cannot be written stops nothing."""
     files = files_of if request.cause.publishes else files_of_checks
     handler = _handler(files(workspace, request.environment)[-1])
-    log = _Log(_logger(handler))
+    log = RunLogger(_logger(handler))
     try:
         with ExitStack() as stack:
             stack.enter_context(listening(log.progress))
@@ -70,7 +70,7 @@ def logged(workspace: Workspace, request: Request) -> Generator[None]:
             stack.enter_context(NODES.heard_by(log.nodes))
             stack.enter_context(JUDGED.heard_by(log.judged))
             log.begins(request)
-            yield
+            yield log
     except BaseException as error:
         log.broke(error)
         raise
@@ -93,6 +93,19 @@ def _logger(handler: logging.Handler) -> logging.Logger:
 
 
 class _Handler(RotatingFileHandler):
+    """Holds its file open while a run is at work; a line that comes later opens it for itself."""
+
+    over = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if self.over:
+            self.close()
+
+    def close(self) -> None:
+        self.over = True
+        super().close()
+
     def handleError(self, record: logging.LogRecord) -> None:  # the library's name
         """Leave the line out: a disk that is full is no reason to end a release."""
 
@@ -112,7 +125,7 @@ class _Formatter(logging.Formatter):
 
 
 @dataclass
-class _Log:
+class RunLogger:
     """One run's lines. dbt repeats its warnings with each command: each is written once."""
 
     logger: logging.Logger

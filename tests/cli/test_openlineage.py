@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from prefect_sluice.cli import main
 from prefect_sluice.reporting.openlineage import send
 
 Run = Callable[..., Any]
@@ -30,6 +32,7 @@ class Receiver:
     status: int = 201
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     keys: set[str | None] = field(default_factory=set[str | None])
+    watch: Callable[[], None] = lambda: None
 
     def ends(self) -> dict[str, str]:
         """Return how each job's run ended, by its name."""
@@ -45,6 +48,7 @@ def receiving() -> Generator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             assert self.path == "/api/v1/lineage"
             receiver.events.append(json.loads(body))
+            receiver.watch()
             receiver.keys.add(self.headers.get("Authorization"))
             self.send_response(receiver.status)
             self.end_headers()
@@ -137,7 +141,42 @@ def test_a_receiver_that_says_no_or_is_away_changes_nothing(
     assert problem in run("logs", "-C", folder, "--env", "dev").out
 
 
-def test_a_slow_receiver_holds_nobody_up(
+@pytest.mark.parametrize("command", ["release", "check"])
+def test_nobody_waits_for_a_receiver(
+    told_to: Callable[[Receiver], Path],
+    run: Run,
+    commit: Commit,
+    capfd: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    """The environment is free, and the answer is out, when the first event comes."""
+    held: list[object] = []
+    answers: list[str] = []
+    with receiving() as receiver:
+        folder = told_to(receiver)
+
+        def look() -> None:
+            with sqlite3.connect(f"file:{folder}/.sluice/state.db?mode=ro", uri=True) as state:
+                held.extend(
+                    state.execute(
+                        "select environment from sluice_lease where expires_at is not null"
+                    ).fetchall()
+                )
+            answers.append(capfd.readouterr().out)
+
+        receiver.watch = look
+        commit(folder, "Mended", orders=MENDED)
+        assert main([command, "-C", str(folder), "--env", "dev", "--as", "Ada"]) == 0
+    assert receiver.ends()[f"dev.{command}"] == "COMPLETE"
+    assert held == []
+    assert "orders" in answers[0], "the first event came before the answer"
+    assert (
+        f"INFO    {len(receiver.events)} events of OpenLineage sent"
+        in run("logs", "-C", folder, "--env", "dev").out
+    )
+
+
+def test_a_slow_receiver_is_left(
     told_to: Callable[[Receiver], Path], run: Run, commit: Commit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send, "MOST_SECONDS", 0)
