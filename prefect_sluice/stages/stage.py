@@ -33,7 +33,6 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.events import JUDGED, NODES, GateJudged
 from prefect_sluice.runtime.faults import FaultPoint, reach
 from prefect_sluice.stages.candidate import (
-    commits_that_go,
     conditions,
     isolation_tier,
     make,
@@ -71,10 +70,7 @@ def stage(work: Work) -> Work:
             *judge(workspace, place, release, plan, made),
             *verify_reused.report(made.looked),
         )
-        beside = (
-            *isolation_tier.report(loaded.dbt.protection),
-            *commits_that_go.report(workspace, promotion, release, plan, work.commits),
-        )
+        beside = isolation_tier.report(loaded.dbt.protection)
         if _lets_through(workspace, reports, beside):
             reports = (*reports, *servable.report(workspace.warehouse(place), place.name, made))
     reach(FaultPoint.STAGE_JUDGED)
@@ -97,8 +93,8 @@ def stage(work: Work) -> Work:
 
 
 def _lets_through(workspace: Workspace, reports: Sequence[GateReport], beside: Sequence[GateReport]) -> bool:
-    """Say whether some gate looked at what was made and none said no, nor Stage of the change itself (`beside`): where no gate
-    looks, with which rights the code ran and which commits go does not stand for one. Pure."""
+    """Say whether some gate looked at what was made and none said no, nor Stage itself (`beside`): where no gate looks, with
+    which rights the code ran does not stand for one. Pure."""
     own = workspace.settings.gates
     return gates.judge(reports, own).lets_through and (not beside or gates.judge(beside, own).lets_through)
 

@@ -27,6 +27,7 @@ from prefect_sluice.promotions.records import (
 )
 from prefect_sluice.promotions.work import Work, tell
 from prefect_sluice.runtime.faults import FaultPoint, reach
+from prefect_sluice.stages import commits_that_go
 from prefect_sluice.stages.candidate import ask_gates
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -67,8 +68,12 @@ def _run_gates(
     # A refresh has the code that passed these gates already.
     renews = work.request.cause.renews
     asked = () if renews else gates.make_gates(workspace.settings.gates, of_candidate=False)
-    reports = ask_gates.ask(asked, replace(known, tools=tools), workspace)
-    keep_reports(workspace, promotion_of(work), STAGE, reports)
+    promotion = promotion_of(work)
+    reports = (
+        *commits_that_go.report(workspace, promotion, work.release, plan, work.commits),
+        *ask_gates.ask(asked, replace(known, tools=tools), workspace),
+    )
+    keep_reports(workspace, promotion, STAGE, reports)
     return reports
 
 

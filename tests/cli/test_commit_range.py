@@ -46,6 +46,7 @@ def test_a_hotfix_does_not_go_without_a_word(run: Run, released: Path) -> None:
     assert refused.code == 1
     out = " ".join(refused.out.split())
     assert "Hotfix 2 (Bob), and no commit says so" in out
+    assert "stopped it in test" in out, "nothing is built for a release that is not to be"
     line = out.rpartition("say so in a commit message: ")[2].partition(" (why)")[0]
     checked = run("check", "feature", "-C", released, "--as", "Cyd", "--env", "prod")
     assert checked.code == 0, "a branch that is behind is no fault of the branch"

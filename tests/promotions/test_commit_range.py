@@ -21,7 +21,7 @@ from prefect_sluice.reporting.part import goes_line, old_line, titled
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.commits import range_lines
 from prefect_sluice.source import git
-from prefect_sluice.stages.candidate.commits_that_go import CommitLoss, judge
+from prefect_sluice.stages.commits_that_go import CommitLoss, judge
 from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.test_decide import FILES
 from tests.repository import repository

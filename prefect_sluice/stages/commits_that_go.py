@@ -1,4 +1,4 @@
-"""Commits that serve and that a release has not: a finding of Stage. Where approvals are asked for, only a commit that says so
+"""Commits that serve and that a release has not: a finding of Test. Where approvals are asked for, only a commit that says so
 lets them go; no setting of a gate changes that."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from prefect_sluice.stages.candidate.commit_expectations import lost
 from prefect_sluice.workspace.policy_in_force import needed
 from prefect_sluice.workspace.workspace import Workspace
 
-STAGE = "stage"
+STAGE = "test"
 CHECK = "commits"
 
 
