@@ -17,6 +17,7 @@ from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.shown.messages import name_forms
 from prefect_sluice.orchestration.shown.status_artifact import show_status
 from prefect_sluice.promotions.control_commands import END_PREVIEW, ControlAct, command
+from prefect_sluice.reporting.write_pages import renew_all_after_answer
 
 
 @flow(
@@ -69,6 +70,7 @@ def controls(
                 )
             for line in lines:
                 get_run_logger().info(line)
+            renew_all_after_answer(workspace)
             show_status(workspace)
             return Completed(name=name, message=name_forms("; ".join(lines)))
 

@@ -115,11 +115,11 @@ def page_states(workspace: Workspace, promotions: Sequence[Promotion]) -> dict[s
     }
 
 
-def renew(workspace: Workspace, environment: str, promotion: str) -> None:
-    """Write the page of a promotion, and again those of its environment that say what is true no longer, whoever moved them on;
-    one that is true is left as it is. Repeatable: what a process that died did not write, the next one does."""
+def renew(workspace: Workspace, environment: str, promotion: str = "") -> None:
+    """Write the page of a promotion, if one is named, and again those of its environment that say what is true no longer, whoever
+    moved them on; one that is true is left as it is. Repeatable: what a process that died did not write, the next one does."""
     last = workspace.store.promotions(environment=environment, limit=_MANY, but=Cause.CHECK)
-    own = workspace.store.promotion(promotion)
+    own = workspace.store.promotion(promotion) if promotion else None
     others = [shown for shown in last if shown.id != promotion]
     written = {shown.id: _written_state(path_of(workspace, shown.id)) for shown in last}
     paged_ones = [shown for shown in others if written[shown.id] is not None or shown.state in OPEN]
@@ -171,6 +171,15 @@ def renew_after_answer(workspace: Workspace, promotion: Promotion) -> None:
     after_answer(f"{workspace.root}", lambda: index_renewed(workspace))
 
 
+def renew_all_after_answer(workspace: Workspace) -> None:
+    """Have the pages of every environment renewed that say what is true no longer, and that of what serves, once the answer is
+    out: for what concerns more than one promotion, or none. Raises nothing."""
+    workspace = workspace.anew()
+    for environment in workspace.environments:
+        after_answer(f"{workspace.root} {environment}", partial(_environment_renewed, workspace, environment))
+    after_answer(f"{workspace.root}", lambda: index_renewed(workspace))
+
+
 def index_renewed(workspace: Workspace) -> None:
     """Write the page of what serves as of now; what cannot be written is told. Raises nothing."""
     from prefect_sluice.reporting.gather_status import standing
@@ -187,3 +196,10 @@ def renewed(workspace: Workspace, promotion: Promotion) -> None:
         renew(workspace, promotion.environment, promotion.id)
     except Exception as error:  # a web server's page is not worth a release
         tell(f"the page of promotion {promotion.id} could not be written: {error}")
+
+
+def _environment_renewed(workspace: Workspace, environment: str) -> None:
+    try:
+        renew(workspace, environment)
+    except Exception as error:  # a web server's page is not worth a release
+        tell(f"the pages of {environment} could not be written: {error}")

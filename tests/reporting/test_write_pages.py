@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+from prefect_sluice.cli import main
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.work import listening
 from prefect_sluice.reporting.write_pages import (
@@ -90,6 +91,21 @@ def test_pages_are_written_once_the_answer_is_out_and_each_once(workspace: Works
         renew_after_answer(workspace, promotion)
         assert not path_of(workspace, promotion.id).exists()
     assert path_of(workspace, promotion.id).exists()
+
+
+def test_what_is_placed_or_lifted_stands_on_the_pages_of_every_environment(workspace: Workspace) -> None:
+    waiting = kept(workspace, PROMOTION)
+    renewed(workspace, waiting)
+    folder, reason = ("-C", str(workspace.root)), "wrong prices"
+    said = ("--reason", reason, *folder, "--as", "Ada")
+    assert main(["block", RELEASE.id, *said]) == 0
+    assert reason in page(workspace, waiting)
+    assert main(["unblock", RELEASE.id, "--reason", "right", *folder, "--as", "Ada"]) == 0
+    assert "Blocked" not in page(workspace, waiting)
+    assert main(["freeze", "--all", *said]) == 0
+    assert reason in path_of(workspace, "index").read_text(encoding="utf-8")
+    assert main(["unfreeze", "--all", "--reason", "over", *folder, "--as", "Ada"]) == 0
+    assert reason not in path_of(workspace, "index").read_text(encoding="utf-8")
 
 
 def test_the_page_of_what_serves_is_written_when_it_says_something_else(workspace: Workspace) -> None:

@@ -51,7 +51,7 @@ def hold(environment: str, reason: str, actor: str, folder: Path, console: Conso
     workspace = Workspace.at(folder)
     target = workspace.environment(environment).name
     placed = place(workspace, ControlKind.HOLD, target, by=who(actor, folder), reason=reason)
-    return _tell_placed(placed, console)
+    return _tell_placed(workspace, placed, console)
 
 
 @click.command()
@@ -88,7 +88,7 @@ def freeze(
     _one_of(environment, everywhere)
     target = EVERYWHERE if everywhere else workspace.environment(environment).name
     placed = place(workspace, ControlKind.FREEZE, target, by=who(actor, folder), reason=reason, until=until)
-    return _tell_placed(placed, console)
+    return _tell_placed(workspace, placed, console)
 
 
 @click.command()
@@ -109,7 +109,7 @@ def block(release: str, reason: str, actor: str, folder: Path, console: Console)
     workspace = Workspace.at(folder)
     target = _release(workspace, release)
     placed = place(workspace, ControlKind.BLOCK, target, by=who(actor, folder), reason=reason)
-    return _tell_placed(placed, console, _served_by(workspace, target))
+    return _tell_placed(workspace, placed, console, _served_by(workspace, target))
 
 
 @click.command()
@@ -256,10 +256,14 @@ def _served_by(workspace: Workspace, release: str) -> tuple[str, ...]:
     return tuple(served)
 
 
-def _tell_placed(placed: PlacedControl, console: Console, served: tuple[str, ...] = ()) -> int:
+def _tell_placed(
+    workspace: Workspace, placed: PlacedControl, console: Console, served: tuple[str, ...] = ()
+) -> int:
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.controls import placed_lines
+    from prefect_sluice.reporting.write_pages import renew_all_after_answer
 
+    renew_all_after_answer(workspace)
     console.show(placed_lines(placed.control, fresh=placed.fresh, served=served))
     console.answer({
         "control": json_documents.control(placed.control),
@@ -276,7 +280,9 @@ def _tell_lifted(workspace: Workspace, lifted: tuple[Control, ...], target: str,
     from prefect_sluice.promotions.controls import current
     from prefect_sluice.reporting import json_documents
     from prefect_sluice.reporting.terminal.controls import lifted_lines
+    from prefect_sluice.reporting.write_pages import renew_all_after_answer
 
+    renew_all_after_answer(workspace)
     is_block = any(control.kind is ControlKind.BLOCK for control in lifted)
     left = () if is_block else on(current(workspace), target)
     console.show(lifted_lines(lifted, left))

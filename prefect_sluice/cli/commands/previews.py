@@ -42,10 +42,13 @@ def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
     """
     from prefect_sluice.reporting.json_documents import preview as document
     from prefect_sluice.reporting.styled_text import line
+    from prefect_sluice.reporting.write_pages import renew_all_after_answer
     from prefect_sluice.stages.preview import end_previews
     from prefect_sluice.workspace.workspace import Workspace
 
-    ended = end_previews.end_preview(Workspace.at(folder), name, actor=who(actor, folder))
+    workspace = Workspace.at(folder)
+    ended = end_previews.end_preview(workspace, name, actor=who(actor, folder))
+    renew_all_after_answer(workspace)
     console.show([line(end_previews.ended_line(ended))])
     console.answer({"preview": document(ended)})
     return 0
