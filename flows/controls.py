@@ -15,9 +15,8 @@ from prefect_sluice.orchestration.heartbeat import OWN_HEARTBEAT
 from prefect_sluice.orchestration.project_folder import project
 from prefect_sluice.orchestration.run_names import run_name_maker
 from prefect_sluice.orchestration.shown.messages import name_forms
-from prefect_sluice.orchestration.shown.status_artifact import show_status
+from prefect_sluice.orchestration.shown.status_artifact import show_pages_and_status
 from prefect_sluice.promotions.control_commands import END_PREVIEW, ControlAct, command
-from prefect_sluice.reporting.write_pages import renew_all_after_answer
 
 
 @flow(
@@ -70,8 +69,7 @@ def controls(
                 )
             for line in lines:
                 get_run_logger().info(line)
-            renew_all_after_answer(workspace)
-            show_status(workspace)
+            show_pages_and_status(workspace)
             return Completed(name=name, message=name_forms("; ".join(lines)))
 
     return ending(done)
