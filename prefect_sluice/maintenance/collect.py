@@ -20,7 +20,7 @@ from prefect_sluice.domain.promotion import Lease
 from prefect_sluice.maintenance import leftovers
 from prefect_sluice.maintenance.collect_plan import CollectInputs, CollectPlan, Retention, plan_collection
 from prefect_sluice.maintenance.leftovers import GRACE, Leftover
-from prefect_sluice.maintenance.needed import NeededInputs, forgotten, needed, promised
+from prefect_sluice.maintenance.needed import NeededInputs, answered, forgotten, needed, promised
 from prefect_sluice.promotions.controls import current as controls
 from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.promotions.wait_for_lease import wait_teller
@@ -178,10 +178,7 @@ def _collected(
             gone_promotions, undeclared = forgotten(standing, chosen)
             transaction.drop_records(gone_promotions, undeclared)
             served = {promotion.id for promotion in standing.promotions if promotion.generation is not None}
-            # A yes that counts yet may be kept for a later attempt: what it was given to stays comparable.
-            now = process.now()
-            answered = {answer.promotion for answer in transaction.approvals() if answer.expires_at > now}
-            unserved = set(gone_promotions) - served - answered
+            unserved = set(gone_promotions) - served - standing.answered
             transaction.prune_reports(served.intersection(gone_promotions), unserved)
             transaction.drop_unserved(unserved)
             transaction.drop_checks(chosen, min(standing.since, process.now() - CHECKED_FOR))
@@ -378,6 +375,7 @@ def _standing(workspace: Workspace) -> NeededInputs:
         tuple(generation for generation in generations if generation.collected_at is None),
         tuple(_current(generations)),
         process.now() - max(age, GRACE),
+        answered(workspace),
     )
 
 

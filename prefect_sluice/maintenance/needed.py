@@ -15,18 +15,27 @@ from prefect_sluice.domain.promotion import Promotion
 from prefect_sluice.maintenance.leftovers import GRACE, NeededFiles
 from prefect_sluice.promotions.candidate_files import contents_of
 from prefect_sluice.promotions.records import OPEN
+from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)
 class NeededInputs:
     """The inputs that decide which files are needed: every promotion, the generations that are whole and the current ones of
-    all environments, and how long ago a promotion may have ended for its files to stay (`since`, UTC)."""
+    all environments, how long ago a promotion may have ended for its files to stay (`since`, UTC), and which were `answered`."""
 
     promotions: tuple[Promotion, ...]
     generations: tuple[Generation, ...]
     current: tuple[Generation, ...]
     since: datetime
+    answered: frozenset[str]
+
+
+def answered(workspace: Workspace) -> frozenset[str]:
+    """Return the promotions (ids) to which somebody said yes or no, where that did not expire yet. A yes may be kept for a later
+    attempt, which is held against what it was given to: so that stays as it is, though it ended."""
+    now = process.now()
+    return frozenset(answer.promotion for answer in workspace.store.approvals() if answer.expires_at > now)
 
 
 def promised(workspace: Workspace) -> Mapping[Name, str]:
@@ -120,7 +129,7 @@ def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
     ]
     for promotion in standing.promotions:
         # What was served, and who said yes to what, is history: its documents stay for good.
-        if promotion in recent or promotion.generation is not None:
+        if promotion in recent or promotion.generation is not None or promotion.id in standing.answered:
             yield from _documents(workspace, promotion)
     ids = {pinned.release for pinned in (*recent, *standing.generations, *standing.current)}
     releases = workspace.store.releases()
@@ -133,13 +142,14 @@ def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
 
 def bundles_of_what_serves(workspace: Workspace) -> frozenset[str]:
     """Return the digests of the bundle files that releases, refreshes and what waits go on from: the releases that serve, by the
-    ledger, those of open promotions, and their documents. Changes nothing, and opens no warehouse."""
-    store = workspace.store
+    ledger, those of open promotions, those to which a yes counts yet, and their documents. Changes nothing, and opens no
+    warehouse."""
+    store, judged = workspace.store, answered(workspace)
     present = (store.serves(environment) for environment in store.served_environments())
     serving = (store.promotion(now["promotion"]) for now in present if now is not None)
     promotions = (
         *(promotion for promotion in serving if promotion is not None),
-        *workspace.store.promotions(states=OPEN),
+        *(one for one in store.promotions() if one.state in OPEN or one.id in judged),
     )
     return _bundles_of(workspace, promotions)
 
@@ -157,7 +167,7 @@ def bundles_of_history(workspace: Workspace) -> frozenset[str]:
 
 def _bundles_of(workspace: Workspace, promotions: tuple[Promotion, ...]) -> frozenset[str]:
     always = datetime.min.replace(tzinfo=UTC)
-    return frozenset(filter(None, _bundles(workspace, NeededInputs(promotions, (), (), always))))
+    return frozenset(filter(None, _bundles(workspace, NeededInputs(promotions, (), (), always, frozenset()))))
 
 
 def _documents(workspace: Workspace, promotion: Promotion) -> Iterator[str]:

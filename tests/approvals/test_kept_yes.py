@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from prefect_sluice.approvals.decide import ruling
+from prefect_sluice.cli import main
 from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.promotion import Approval, Decision, State
+from prefect_sluice.maintenance.collect import CollectRequest, collect
 from prefect_sluice.promotions.work import Status, Work, listening
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.stages.approve import record
 from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, GATES, WaitingShop
+from tests.moved_clock import MovedClock
 from tests.outcomes import message, status
 from tests.policies import put_in_force
 from tests.warm_commands import Commands
@@ -24,6 +30,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_grou
 
 NEW_CLICK = "insert into raw.clicks values (99)"
 NEW_ORDER = "insert into raw.orders values (100, 1000)"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MovedClock:
+    """The clock, which the test moves on."""
+    return MovedClock(monkeypatch)
 
 
 def approved(shop: WaitingShop) -> Work:
@@ -165,6 +177,31 @@ def test_nights_do_not_keep_it_waiting_for_ever(shop: WaitingShop, monkeypatch: 
     assert [promotion.base for promotion in last] == [3]
     assert "nobody decided within 7d" in last[0].message
     assert status(shop.release()) is Status.WAITING, "asked for anew, it waits anew"
+
+
+def test_the_collector_leaves_what_a_yes_was_given_to_for_as_long_as_it_counts(
+    shop: WaitingShop, clock: MovedClock
+) -> None:
+    keep = "keep: {generations: 1, age: 1h}"
+    put_in_force(shop.folder, f"environments:\n  prod: {{approvals: 1, {keep}}}\n{GATES}")
+    approved(shop)
+    for day in (1, 2):
+        clock.pass_days(1)
+        assert status(shop.night(f"insert into raw.clicks values ({day})")) is Status.DONE
+        collect(CollectRequest(shop.folder))
+    assert status(shop.release()) is Status.DONE
+
+
+def test_a_backup_has_what_a_yes_was_given_to(shop: WaitingShop, tmp_path: Path) -> None:
+    """The attempt that was judged ended in the night; restored, the yes to it is held against the next night all the same."""
+    approved(shop)
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    file = tmp_path / "kept.db"
+    assert main(["backup", str(file), "-C", str(shop.folder)]) == 0
+    shutil.rmtree(shop.folder / ".sluice")
+    assert main(["restore", str(file), "-C", str(shop.folder), "--as", "Lin"]) == 0
+    assert status(shop.night(NEW_ORDER)) is Status.DONE
+    assert status(shop.release()) is Status.DONE
 
 
 def test_a_no_that_no_run_has_heard_weighs_more_than_the_yes(shop: WaitingShop) -> None:

@@ -28,7 +28,7 @@ def test_records_go_with_the_report_and_what_serves_or_waits_keeps_its_own() -> 
         promotion("fresh", "r2", State.REFUSED, NOW),
         promotion("dev", "r0", where="dev"),
     )
-    standing = NeededInputs(promotions, (whole,), (whole,), NOW - timedelta(days=7))
+    standing = NeededInputs(promotions, (whole,), (whole,), NOW - timedelta(days=7), frozenset())
     assert forgotten(standing, {"prod"}) == (("gone", "same"), (("prod", "r0"),))
     assert forgotten(standing, {"dev", "prod"})[1] == (("prod", "r0"), ("dev", "r0"))
     assert forgotten(standing, ()) == ((), ())
