@@ -48,20 +48,25 @@ def was_rejected(workspace: Workspace, old: Promotion) -> bool:
 
 def _standing(workspace: Workspace, old: Promotion) -> Approval | None:
     """Return the yes that was given to an attempt itself, and is neither expired nor of somebody who may not say it by now."""
-    if not old.evidence:
-        return None
-    policy, entries, now = policy_of(workspace, old), recorded_answers(workspace, old), process.now()
+    now = process.now()
     given = [
         approval
         for approval in workspace.store.approvals(old.id)
         if approval.decision is Decision.APPROVE
         and approval.binding == old.binding
         and approval.expires_at > now
-        and is_attested(approval, entries)
+    ]
+    if not old.evidence or not given:
+        return None  # without a look at its policy: once no yes to it counts, the collector may take that
+    policy, entries = policy_of(workspace, old), recorded_answers(workspace, old)
+    standing = (
+        approval
+        for approval in given
+        if is_attested(approval, entries)
         and kept_as(approval, entries) is None
         and approval_policy.objection(policy, approval.decision, approval.by) is None
-    ]
-    return given[0] if given else None
+    )
+    return next(standing, None)
 
 
 def keep(workspace: Workspace, promotion: Promotion, yes: EarlierYes) -> Approval:

@@ -53,6 +53,8 @@ def _may_wait(workspace: Workspace, promotion: Promotion) -> bool:
     now = process.now()
     if promotion.created_at + _LONGEST < now:
         return False  # without a look at its policy: of such there are many
+    if promotion.policy and not workspace.bundles.has(promotion.policy):
+        return False  # the collector took it, since it ended too long ago
     waits = rules_of(workspace, promotion).own.waits
     first = replace(promotion, updated_at=promotion.created_at)  # it ended since, and not by waiting
     return now < waits_since(workspace, first, waits) + waits

@@ -204,6 +204,25 @@ def test_a_backup_has_what_a_yes_was_given_to(shop: WaitingShop, tmp_path: Path)
     assert status(shop.release()) is Status.DONE
 
 
+def test_what_the_collector_took_waits_no_more_and_stops_nothing(
+    shop: WaitingShop, clock: MovedClock
+) -> None:
+    """An attempt that ended by a rollback, and of which nothing is left but that it was: nights and its release go on."""
+    approved_then = approved(shop)
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    shop.back()
+    with Workspace.at(shop.folder).store.transaction() as transaction:
+        (hold,) = transaction.controls()
+        lifted = replace(hold, lifted_at=process.now(), lifted_by="Lin", lifted_reason="go on")
+        transaction.put_control(lifted)
+    clock.pass_days(9)
+    collect(CollectRequest(shop.folder))
+    assert not Workspace.at(shop.folder).bundles.has(shop.promotion(approved_then).policy)
+    assert status(shop.night(NEW_ORDER)) is Status.DONE
+    put_in_force(shop.folder, f"environments:\n  prod: {{approvals: 1, approvers: [Lin]}}\n{GATES}")
+    assert status(shop.release()) is Status.WAITING
+
+
 def test_a_no_that_no_run_has_heard_weighs_more_than_the_yes(shop: WaitingShop) -> None:
     waiting = shop.promotion(approved(shop))
     record(Workspace.at(shop.folder), waiting, Decision.REJECT, by="Lin")
