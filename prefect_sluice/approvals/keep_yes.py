@@ -47,7 +47,8 @@ def was_rejected(workspace: Workspace, old: Promotion) -> bool:
 
 
 def _standing(workspace: Workspace, old: Promotion) -> Approval | None:
-    """Return the yes that was given to an attempt itself, and is neither expired nor of somebody who may not say it by now."""
+    """Return the newest yes that was given to an attempt itself, and is neither expired nor of somebody who may not say it by
+    now."""
     now = process.now()
     given = [
         approval
@@ -61,7 +62,7 @@ def _standing(workspace: Workspace, old: Promotion) -> Approval | None:
     policy, entries = policy_of(workspace, old), recorded_answers(workspace, old)
     standing = (
         approval
-        for approval in given
+        for approval in reversed(given)
         if is_attested(approval, entries)
         and kept_as(approval, entries) is None
         and approval_policy.objection(policy, approval.decision, approval.by) is None

@@ -223,6 +223,19 @@ def test_what_the_collector_took_waits_no_more_and_stops_nothing(
     assert status(shop.release()) is Status.WAITING
 
 
+def test_of_two_who_said_yes_it_is_the_newer_yes_that_is_kept(shop: WaitingShop, clock: MovedClock) -> None:
+    """It counts for longer."""
+    waiting = approved(shop)
+    clock.pass_days(2)
+    shop.yes(waiting, by="Lin")
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    (again,) = shop.waiting()
+    clock.pass_days(2)
+    by = ruling(Workspace.at(shop.folder), again).by
+    assert by is not None, "that of Grace expired"
+    assert by.by == "Lin"
+
+
 def test_a_no_that_no_run_has_heard_weighs_more_than_the_yes(shop: WaitingShop) -> None:
     waiting = shop.promotion(approved(shop))
     record(Workspace.at(shop.folder), waiting, Decision.REJECT, by="Lin")
