@@ -19,7 +19,7 @@ from prefect_sluice.approvals.decide import (
 from prefect_sluice.approvals.ended_by_publish import ended_by_publish
 from prefect_sluice.approvals.keep_yes import EarlierYes, earlier_yes, keep
 from prefect_sluice.approvals.why_again import planned_again
-from prefect_sluice.audit.attestation import APPROVAL_GIVEN, given_as, is_attested
+from prefect_sluice.audit.attestation import APPROVAL_GIVEN, given_as, is_attested, kept_as
 from prefect_sluice.audit.ledger_check import VerifiedEntries, longer
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.ledger import LedgerEntry
@@ -167,7 +167,8 @@ def record(
 
     Raises BadInput without a name; Refused if the promotion waits for none, is another one by now, or the environment's
     policy does not take this person's word. Repeatable: the same word of the same person is one, and so is what has the same
-    `id`, which the carrier of a yes gives it.
+    `id`, which the carrier of a yes gives it. A yes that was kept over a night is no such word: who says yes to what it is now
+    has looked at that, and has the whole time.
     """
     by, comment = " ".join(by.split()), " ".join(comment.split())
     if not by:
@@ -179,6 +180,7 @@ def record(
     now = process.now()
     expires = now + rules_of(workspace, promotion).own.approval_expires
     name = id or uuid.uuid4().hex[:10]
+    entries = recorded_answers(workspace, promotion)
     approval = Approval(name, promotion.id, promotion.binding, decision, by, comment, now, expires)
     with workspace.store.transaction() as transaction:
         recorded = transaction.promotion(promotion.id)
@@ -192,7 +194,8 @@ def record(
                     Command.of("approve", promotion.id),
                 ),
             )
-        before = _same(transaction.approvals(promotion.id), approval, by_id=bool(id))
+        given = [word for word in transaction.approvals(promotion.id) if kept_as(word, entries) is None]
+        before = _same(given, approval, by_id=bool(id))
         if before is not None:
             return before
         transaction.put_approval(approval)

@@ -179,6 +179,25 @@ def test_nights_do_not_keep_it_waiting_for_ever(shop: WaitingShop, monkeypatch: 
     assert status(shop.release()) is Status.WAITING, "asked for anew, it waits anew"
 
 
+def test_what_the_collector_took_waits_no_more_and_stops_nothing(
+    shop: WaitingShop, clock: MovedClock
+) -> None:
+    """An attempt that ended by a rollback, and of which nothing is left but that it was: nights and its release go on."""
+    approved_then = approved(shop)
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    shop.back()
+    with Workspace.at(shop.folder).store.transaction() as transaction:
+        (hold,) = transaction.controls()
+        lifted = replace(hold, lifted_at=process.now(), lifted_by="Lin", lifted_reason="go on")
+        transaction.put_control(lifted)
+    clock.pass_days(9)
+    collect(CollectRequest(shop.folder))
+    assert not Workspace.at(shop.folder).bundles.has(shop.promotion(approved_then).policy)
+    assert status(shop.night(NEW_ORDER)) is Status.DONE
+    put_in_force(shop.folder, f"environments:\n  prod: {{approvals: 1, approvers: [Lin]}}\n{GATES}")
+    assert status(shop.release()) is Status.WAITING
+
+
 def test_the_collector_leaves_what_a_yes_was_given_to_for_as_long_as_it_counts(
     shop: WaitingShop, clock: MovedClock
 ) -> None:
@@ -204,25 +223,6 @@ def test_a_backup_has_what_a_yes_was_given_to(shop: WaitingShop, tmp_path: Path)
     assert status(shop.release()) is Status.DONE
 
 
-def test_what_the_collector_took_waits_no_more_and_stops_nothing(
-    shop: WaitingShop, clock: MovedClock
-) -> None:
-    """An attempt that ended by a rollback, and of which nothing is left but that it was: nights and its release go on."""
-    approved_then = approved(shop)
-    assert status(shop.night(NEW_CLICK)) is Status.DONE
-    shop.back()
-    with Workspace.at(shop.folder).store.transaction() as transaction:
-        (hold,) = transaction.controls()
-        lifted = replace(hold, lifted_at=process.now(), lifted_by="Lin", lifted_reason="go on")
-        transaction.put_control(lifted)
-    clock.pass_days(9)
-    collect(CollectRequest(shop.folder))
-    assert not Workspace.at(shop.folder).bundles.has(shop.promotion(approved_then).policy)
-    assert status(shop.night(NEW_ORDER)) is Status.DONE
-    put_in_force(shop.folder, f"environments:\n  prod: {{approvals: 1, approvers: [Lin]}}\n{GATES}")
-    assert status(shop.release()) is Status.WAITING
-
-
 def test_of_two_who_said_yes_it_is_the_newer_yes_that_is_kept(shop: WaitingShop, clock: MovedClock) -> None:
     """It counts for longer."""
     waiting = approved(shop)
@@ -234,6 +234,23 @@ def test_of_two_who_said_yes_it_is_the_newer_yes_that_is_kept(shop: WaitingShop,
     by = ruling(Workspace.at(shop.folder), again).by
     assert by is not None, "that of Grace expired"
     assert by.by == "Lin"
+
+
+def test_a_yes_that_is_said_again_after_the_night_is_to_what_it_is_now(
+    shop: WaitingShop, clock: MovedClock
+) -> None:
+    """Grace looked at it again: it counts for its whole time from then on, though her first one was kept until now."""
+    approved(shop)
+    clock.pass_days(2)
+    assert status(shop.night(NEW_CLICK)) is Status.DONE
+    (promotion,) = shop.waiting()
+    for _ in ("said", "said twice"):
+        shop.yes(promotion)
+    approvals = Workspace.at(shop.folder).store.approvals(promotion.id)
+    assert len(approvals) == 2, "the kept one, and hers of today, once"
+    clock.pass_days(2)
+    assert status(shop.night(NEW_ORDER)) is Status.DONE
+    assert status(shop.release()) is Status.DONE
 
 
 def test_a_no_that_no_run_has_heard_weighs_more_than_the_yes(shop: WaitingShop) -> None:
