@@ -110,9 +110,10 @@ class CommitRange:
 
     @property
     def is_plain(self) -> bool:
-        """Say whether the release's own commit is all that there is to tell: it comes, and nothing else comes or goes."""
+        """Say whether the release's own commit is all that there is to tell: it comes, with a change that does not serve yet, and
+        nothing else comes or goes."""
         own = self.coming <= 1 and all(commit.id == self.until for commit in self.comes)
-        return own and not (self.going or self.untold)
+        return own and not (self.going or self.again or self.untold)
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON, of each list the newest commits."""

@@ -102,6 +102,18 @@ def test_a_commit_forward_comes_and_nothing_goes_after_a_rollback_too(folder: Pa
     assert range_lines(found, "prod") == []
 
 
+def test_one_commit_that_comes_in_place_of_the_same_change_is_told_as_that(
+    folder: Path, between: Ranged
+) -> None:
+    served = release_of(folder, "main")
+    run(folder, "checkout", "-q", "-b", "picked", "main~1")
+    run(folder, "cherry-pick", "main")
+    run(folder, "commit", "-q", "--amend", "--no-edit", "--author", "Cyd <cyd@example.com>")
+    found = between(release_of(folder, "picked"), served)
+    assert subjects(found) == (["hotfix"], [])
+    assert "1 commit that serves comes again" in plain(range_lines(found, "prod"))
+
+
 def test_an_old_commit_is_told_as_one(folder: Path, between: Ranged) -> None:
     found = between(release_of(folder, "main~1"), release_of(folder, "main"))
     assert found is not None
