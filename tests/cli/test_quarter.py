@@ -15,8 +15,8 @@ from sqlalchemy.engine import Engine
 
 from prefect_sluice.state import codec
 from tests.cli.conftest import Run
-from tests.cli.test_month import FILES, Life
-from tests.repository import repository
+from tests.cli.project_life import Life
+from tests.moved_clock import MovedClock
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -61,9 +61,7 @@ def test_the_last_week_of_a_quarter_costs_what_an_early_one_did(
     counted: Counter[str],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    (tmp_path / "shop").mkdir()
-    life = Life(repository(tmp_path / "shop", FILES), run, monkeypatch)
-    life.load("create schema raw; create table raw.orders as select 0 as id")
+    life = Life(tmp_path / "shop", run, MovedClock(monkeypatch))
     state = life.folder / ".sluice" / "state.db"
     figures: dict[int, dict[str, Counter[str]]] = {}
     sizes: dict[int, int] = {}
@@ -78,14 +76,14 @@ def test_the_last_week_of_a_quarter_costs_what_an_early_one_did(
         life.commit("models/version.sql", f"select {week} as version from {{{{ ref('rates') }}}}\n")
         costs(week, "release")
         for night in (1, 2):
-            life.sleep(night)
+            life.clock.pass_days(night)
             life.load(f"insert into raw.orders values ({10 * week + night})")
             costs(week, "refresh")
         if week % 2:
             costs(week, "rollback", "--no-hold")
         costs(week, "status")
         costs(week, "show")
-        life.sleep(4)
+        life.clock.pass_days(4)
         life.command("collect")
         sizes[week] = state.stat().st_size + state.with_name("state.db-wal").stat().st_size
     last, early = figures[WEEKS], figures[EARLY]
