@@ -127,9 +127,10 @@ def _bundles(workspace: Workspace, standing: NeededInputs) -> Iterator[str]:
         for promotion in standing.promotions
         if promotion.state in OPEN or promotion.updated_at > standing.since
     ]
+    stay = standing.answered | {promotion.id for promotion in recent}
     for promotion in standing.promotions:
         # What was served, and who said yes to what, is history: its documents stay for good.
-        if promotion in recent or promotion.generation is not None or promotion.id in standing.answered:
+        if promotion.generation is not None or promotion.id in stay:
             yield from _documents(workspace, promotion)
     ids = {pinned.release for pinned in (*recent, *standing.generations, *standing.current)}
     releases = workspace.store.releases()

@@ -19,7 +19,7 @@ from prefect_sluice.planning.impact import reads
 from prefect_sluice.planning.lineage_graph import LineageGraph, LineageRelation
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.promotions.work import Work
-from prefect_sluice.sql.column_lineage import ROWS, query_lineage
+from prefect_sluice.sql.column_lineage import ROWS, QueryLineage, query_lineage
 from prefect_sluice.stages.candidate.compiled_texts import (
     TEXTS,
     changed_nodes,
@@ -131,7 +131,7 @@ def _graph(
             step.name,
             uid,
             step.kind.value,
-            _each_once(columns.get(name, ()), *((made.columns, made.unknown) if made else ())),
+            _columns(columns.get(name, ()), made),
             made,
             _why(step, declared) if number < MOST else _TOO_MANY,
             tuple(steps[parent].name.folded for parent in plan.notes.makeup[uid].reads if parent in steps),
@@ -147,6 +147,15 @@ def _with_dropped(
     """Return the columns of relations as the release has them, and those that it drops: who still reads one is to be seen."""
     gone = {steps[uid].name.folded: changed_columns(own) for uid, own in tables.items() if uid in steps}
     return {name: _each_once(read.get(name, ()), gone.get(name, ())) for name in read.keys() | gone.keys()}
+
+
+def _columns(there: Iterable[str], made: QueryLineage | None) -> tuple[str, ...]:
+    """Return the columns that a relation's query makes, as they are written in the warehouse; where nobody reads it, those there.
+    One that the query has not (dropped on purpose, or dbt's own of a snapshot) is made of nothing that changes."""
+    if made is None or made.unread:
+        return _each_once(there)
+    own = {*made.columns, *made.unknown}
+    return _each_once((name for name in there if name.lower() in own), own)
 
 
 def _each_once(*parts: Iterable[str]) -> tuple[str, ...]:

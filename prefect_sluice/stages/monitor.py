@@ -12,6 +12,7 @@ from prefect_sluice.domain.errors import BadInput, QueryFailed
 from prefect_sluice.domain.generation import Generation, Pointer
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Promotion, State
+from prefect_sluice.domain.release import DIRTY
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.promotions.environment_order import behind
 from prefect_sluice.promotions.records import OutOfOrder, advance, keep_reports, opened, promotion_of
@@ -78,8 +79,9 @@ def monitor(work: Work) -> Work:
 
 
 def _following(workspace: Workspace, environment: Environment, promotion: Promotion) -> NextStep:
-    """Return the command that one would give after this: on to the next environment, if there is one."""
-    forward = promotion.cause.takes_new_code
+    """Return the command that one would give after this: on to the next environment, if there is one and it is a commit."""
+    release = workspace.store.release(promotion.release)
+    forward = promotion.cause.takes_new_code and release is not None and release.change.commit != DIRTY
     further = behind(environment, workspace.environments) if forward else ""
     forward_to = Command.of("promote", "--to", further)
     return NextStep.of(forward_to if further else Command.of("status", "--env", environment.name))

@@ -46,7 +46,7 @@ def source(work: Work) -> Work:
         case ReleaseRequest() as asked:
             return replace(work, change=_resolved(workspace, place, asked))
         case CheckRequest():
-            return replace(work, change=_committed(workspace, work.request.ref))
+            return replace(work, change=_committed(workspace, work.request))
         case RefreshRequest():
             release = serving(workspace, place)
             return replace(work, change=release.change, release=release)
@@ -64,7 +64,7 @@ def _resolved(workspace: Workspace, environment: Environment, request: ReleaseRe
     project = workspace.project.relative_to(repository).as_posix()
     if request.dirty:
         return _dirty(repository, project, request, environment)
-    return _committed(workspace, request.ref)
+    return _committed(workspace, request)
 
 
 def _refuse_detour(workspace: Workspace, environment: Environment) -> None:
@@ -92,8 +92,8 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
     return release
 
 
-def _committed(workspace: Workspace, ref: str) -> Change:
-    repository = workspace.repository
+def _committed(workspace: Workspace, request: ReleaseRequest | CheckRequest) -> Change:
+    repository, ref, command = workspace.repository, request.ref, request.cause.value
     project = workspace.project.relative_to(repository).as_posix()
     tell(f"resolving {ref}")
     change = git.resolve(repository, ref, project)
@@ -108,9 +108,9 @@ def _committed(workspace: Workspace, ref: str) -> Change:
             raise Refused(
                 f"not committed: {changed[0]}{more}",
                 step=NextStep.of(
-                    "commit first (git add -A && git commit), name a ref (",
-                    Command.of("release", "main"),
-                    "), or add --dirty in dev",
+                    "commit first (git add -A && git commit), or name a ref (",
+                    Command.of(command, "main"),
+                    "); a release to dev takes --dirty, too" if request.cause.publishes else ")",
                 ),
             )
     _tell_uncommitted(repository, workspace, change)

@@ -115,6 +115,36 @@ def test_a_column_that_is_dropped_and_still_read_is_said_of_what_is_refused(
     assert "<code>orders.amount</code></td>" in page
 
 
+def test_a_copy_that_goes_with_its_column_reaches_nobody(shop: Path, commit: Commit, run: Run) -> None:
+    """`listed` drops its copy in the same change, and the snapshot has columns that dbt makes."""
+    snapshot = "{% snapshot kept %}{{ config(unique_key='id', strategy='check', check_cols='all') }}{% endsnapshot %}"
+    (shop / "snapshots").mkdir()
+    select = "select id, amount from {{ ref('orders') }}"
+    (shop / "snapshots/kept.sql").write_text(snapshot.replace("{% ends", f"{select}{{% ends"))
+    commit(shop, "Listed", listed="select id, amount, note from {{ ref('orders') }}\n")
+    assert run("release", "-C", shop).code == 0
+    dearer = ORDERS.format(amount="range * 10 + (range < 5)::int", rest=", 'n' as note")
+    commit(shop, "Dearer still", orders=dearer)
+    assert ("kept", "amount", "column") in reached(run, shop, "amount")
+    assert ("kept", "", "unknown") not in reached(run, shop, "amount")
+    without = ORDERS.format(amount="range * 10", rest="")
+    commit(shop, "No note", orders=without, listed="select id, amount from {{ ref('orders') }}\n")
+    places = reached(run, shop, "note")
+    assert ("copied", "note", "column") in places
+    assert not {relation for relation, _, _ in places} & {"listed", "kept"}
+
+
+def reached(run: Run, folder: Path, column: str) -> list[tuple[str, str, str]]:
+    """Return what a column of `orders` reaches by a check of HEAD."""
+    columns = json.loads(run("check", "-C", folder, "--json").out)["column_reach"]["columns"]
+    return [
+        (place["relation"], place["column"], place["what"])
+        for one in columns
+        if (one["relation"], one["column"]) == ("orders", column)
+        for place in one["reaches"]
+    ]
+
+
 def test_a_page_that_is_written_once_the_column_is_gone_knows_of_it(
     shop: Path, commit: Commit, run: Run
 ) -> None:

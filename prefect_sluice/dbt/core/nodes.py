@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect_sluice.dbt.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.core.build_order import acyclic, ordered
 from prefect_sluice.dbt.core.fingerprints.ingredients import Fingerprints
-from prefect_sluice.dbt.core.fingerprints.mentioned_relations import MentionFinder, mentioned
+from prefect_sluice.dbt.core.fingerprints.mentioned_relations import (
+    MentionFinder,
+    NamedRelations,
+)
 from prefect_sluice.dbt.core.fingerprints.nodes import NodeFingerprinter
 from prefect_sluice.dbt.core.write_targets import targets
 from prefect_sluice.dbt.project import DbtTest, Project
@@ -45,7 +48,8 @@ def read(
     relations = _relations(manifest, chosen)
     _all_at_home(relations, catalog)
     named = {_name(node): uid for uid, node in relations.items()}
-    lookup = _Lookup(manifest, named, catalog, frozenset(served), MentionFinder(manifest, served))
+    written = NamedRelations(named)
+    lookup = _Lookup(manifest, named, written, catalog, frozenset(served), MentionFinder(manifest, served))
     drafts = {
         uid: _draft(uid, node, lookup, facts.get(uid, CompiledFacts()).references)
         for uid, node in relations.items()
@@ -56,7 +60,7 @@ def read(
         nodes=nodes,
         tests={
             uid: test
-            for uid, test in _tests(manifest, prints, nodes, named).items()
+            for uid, test in _tests(manifest, prints, nodes, written, named).items()
             if chosen is None or uid in chosen
         },
         hooks=targets(prints),
@@ -154,6 +158,7 @@ class _Lookup:
 
     manifest: Manifest
     named: Mapping[Name, str]
+    written: NamedRelations
     catalog: str
     served: frozenset[Name]
     texts: MentionFinder
@@ -176,7 +181,9 @@ def _draft(uid: str, node: Any, lookup: _Lookup, reads: References | None) -> No
     manifest, named, catalog = lookup.manifest, lookup.named, lookup.catalog
     declared = [parent for parent in _flattened(node, manifest) if parent != uid]
     language = str(getattr(node, "language", "sql") or "sql")
-    written = _searched(reads, lookup) if reads is not None else mentioned(str(node.raw_code or ""), named)
+    written = (
+        _searched(reads, lookup) if reads is not None else lookup.written.mentioned(str(node.raw_code or ""))
+    )
     opaque = reads is None and language == "sql" and node.resource_type.value != "seed"
     parents = {parent for parent in declared if parent in lookup.nodes}
     parents |= {named[name] for name in written.relations if name in named and named[name] != uid}
@@ -339,14 +346,18 @@ def _columns(arguments: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _tests(
-    manifest: Manifest, prints: Fingerprints, nodes: Mapping[str, Node], named: Mapping[Name, str]
+    manifest: Manifest,
+    prints: Fingerprints,
+    nodes: Mapping[str, Node],
+    written: NamedRelations,
+    named: Mapping[Name, str],
 ) -> Mapping[str, DbtTest]:
     tests: dict[str, DbtTest] = {}
     for uid, node in manifest.nodes.items():
         if node.resource_type.value == "test" and not _is_empty(node):
             declared = [parent for parent in _flattened(node, manifest) if parent in nodes]
             # One that declares nothing runs whenever anything changes.
-            by_hand = [named[name] for name in _by_hand(node, named)] if declared else []
+            by_hand = [named[name] for name in _by_hand(node, written)] if declared else []
             parents = tuple(dict.fromkeys((*declared, *by_hand)))
             tests[uid] = DbtTest(
                 uid,
@@ -372,8 +383,8 @@ def _declared_parents(test: Any) -> tuple[str, ...]:
     return tuple(str(parent) for parent in getattr(test.depends_on, "nodes", ()))
 
 
-def _by_hand(test: Any, named: Mapping[Name, str]) -> tuple[Name, ...]:
+def _by_hand(test: Any, written: NamedRelations) -> tuple[Name, ...]:
     """Return the relations whose full name stands in what a test says."""
     arguments = getattr(getattr(test, "test_metadata", None), "kwargs", None)
     parts = (test.raw_code or "", arguments or "", test.config.where or "")
-    return mentioned(" ".join(map(str, parts)), named).relations
+    return written.mentioned(" ".join(map(str, parts))).relations

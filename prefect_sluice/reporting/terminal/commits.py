@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect_sluice.domain.counting import count
+from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.release import Commit, CommitRange
 from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.reporting.base_words import base_line
@@ -27,7 +27,9 @@ def range_lines(
         return [*lines, *labelled(Span("goes   ", Style.WARN), f"nobody can tell: {commits.untold}", width)]
     lines += [] if base else _commit_lines(faint("comes  "), commits.comes, commits.coming, width)
     lines += _commit_lines(Span("goes   ", Style.BAD), commits.goes, commits.going, width)
-    again = f"{count(commits.again, 'commit')} that serves comes again as another, with the same change"
+    verbs = noun(commits.again, "serves comes", "serve come")
+    another = noun(commits.again, "as another", "as others")
+    again = f"{count(commits.again, 'commit')} that {verbs} again {another}, with the same change"
     lines += wrapped(again, width, indent=7, style=Style.FAINT) if commits.again else []
     old = old_line(commits, environment)
     return [*lines, *(wrapped(old, width, indent=0, style=Style.WARN) if old else [])]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -65,16 +65,24 @@ class MentionFinder:
         return {self._served[word] for word in words & self._served.keys()}
 
 
-def mentioned(text: str, named: Mapping[Name, str]) -> References:
-    """Return the named relations whose full name stands in code that cannot be parsed: each of them counts as read."""
-    plain = text.lower().replace('"', "")
-    if not plain.strip():
-        return References()
-    words = _dotted(plain)
-    pairs = {f"{first}.{second}" for word in words for first, second in _pairs(word)}
-    return References(
-        tuple(name for name in named if str(name) in pairs or (_is_odd(name) and str(name) in plain))
-    )
+class NamedRelations:
+    """The relations of a project by their full names, for code that nobody parses: a name costs a look-up, and no search."""
+
+    def __init__(self, names: Iterable[Name]) -> None:
+        """Look for `names`, which are in lower case."""
+        self._order = {name: number for number, name in enumerate(names)}
+        self._by_text = {str(name): name for name in self._order}
+        self._odd = [(str(name), name) for name in self._order if _is_odd(name)]
+
+    def mentioned(self, text: str) -> References:
+        """Return the relations whose full name stands in a text, in their order: each of them counts as read."""
+        plain = text.lower().replace('"', "")
+        if not plain.strip():
+            return References()
+        pairs = {f"{first}.{second}" for word in _dotted(plain) for first, second in _pairs(word)}
+        read = {self._by_text[pair] for pair in pairs & self._by_text.keys()}
+        read |= {name for written, name in self._odd if written in plain}
+        return References(tuple(sorted(read, key=self._order.__getitem__)))
 
 
 def _pairs(word: str) -> Iterable[tuple[str, str]]:
