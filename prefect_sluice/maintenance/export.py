@@ -8,30 +8,34 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from prefect_sluice.domain.digests import digest_file
+from prefect_sluice.domain.digests import Json, digest_file
 from prefect_sluice.domain.errors import BadInput, Refused
-from prefect_sluice.domain.ledger import ServedNow
+from prefect_sluice.domain.ledger import LEFT, ServedNow
+from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.untrusted_text import parsing
-from prefect_sluice.maintenance.needed import bundles_of_what_serves
+from prefect_sluice.maintenance.needed import bundles_of_history, bundles_of_what_serves
 from prefect_sluice.promotions.lookups import existing_store
 from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.state import backup
 from prefect_sluice.state.backed_up_bundles import add_bundles, put_bundles
-from prefect_sluice.state.store import StateStore
+from prefect_sluice.state.store import StateStore, Transaction
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
 WAREHOUSE, STATE, FACTS = "warehouse", "state.db", "export.json"
 """The names of the files in the folder."""
 _VERSION = 1
+_ACTOR = "sluice export"
+_AT_HOME = "it is not part of this export"
+_EXPIRED = f"promotion.{State.EXPIRED.value}"
 _ATTEMPTS = 3
 """How often both are copied, until no generation was published between the one and the other."""
 
@@ -101,23 +105,51 @@ def _copied(workspace: Workspace, environment: Environment, folder: Path) -> Ser
 
 
 def _state(workspace: Workspace, environment: Environment, file: Path) -> ServedNow | None:
-    """Copy the state store, without what no check reads; return what it says that serves."""
+    """Copy the state store, without what no check reads and what stays at home; return what it says that serves."""
     found: list[ServedNow | None] = []
     serving = bundles_of_what_serves(workspace)
+    # What is behind a URL is kept there; of that only what serves is fetched.
+    older = bundles_of_history(workspace) if workspace.bundles.folder is not None else frozenset[str]()
 
     def lean(fresh: Path) -> None:
-        copied = add_bundles(fresh, workspace.bundles, serving)
+        copied = add_bundles(fresh, workspace.bundles, serving, older)
         if copied.lost:
             names = ", ".join(digest[:12] for digest in copied.lost[:5])
             raise Refused(f"bundle files cannot be read: {names}", "see what needs them: sluice doctor")
         store = StateStore.open(str(fresh))
         found.append(store.serves(environment.name))
+        _end_what_stays(store, workspace, environment)
         _prune(store)
         with closing(sqlite3.connect(fresh)) as connection:
             connection.execute("vacuum")  # what was deleted is in the file until then
 
     backup.back_up(workspace.state, file, lean)
     return found[0]
+
+
+def _end_what_stays(store: StateStore, workspace: Workspace, environment: Environment) -> None:
+    """Record what the copy has not: promotions that are open at home, and environments in other databases."""
+    now, waiting = process.now(), store.promotions(states=OPEN)
+    elsewhere = {
+        name: serving
+        for name in store.served_environments()
+        if (other := workspace.environments.get(name)) is not None
+        and other.database.identity != environment.database.identity
+        and (serving := store.serves(name)) is not None
+    }
+    with store.transaction() as transaction:
+        _expire(transaction, waiting, now)
+        for name, serving in elsewhere.items():
+            left: Mapping[str, Json] = {"generation": serving["generation"], "release": serving["release"]}
+            transaction.append(LEFT, environment=name, actor=_ACTOR, facts=left, at=now)
+
+
+def _expire(transaction: Transaction, waiting: Iterable[Promotion], now: datetime) -> None:
+    """End promotions in the copy: nobody is at work on them there."""
+    for promotion in waiting:
+        transaction.put_promotion(replace(promotion, state=State.EXPIRED, updated_at=now, message=_AT_HOME))
+        facts: Mapping[str, Json] = {"promotion": promotion.id, "release": promotion.release}
+        transaction.append(_EXPIRED, environment=promotion.environment, actor=_ACTOR, facts=facts, at=now)
 
 
 def _prune(store: StateStore) -> None:
@@ -146,9 +178,11 @@ def put_in_place(workspace: Workspace, folder: Path, *, actor: str) -> Export:
 
 def _read(folder: Path) -> Export:
     place, fix = str(folder / FACTS), "name a folder that this made: sluice export"
+    if not (folder / FACTS).is_file():
+        raise BadInput(f"is no export: it has no {FACTS}", str(folder), fix)
     with parsing("is no export", place, fix):
         facts = json.loads((folder / FACTS).read_text())
-        if facts.pop("version") != _VERSION:
+        if facts.pop("version", _VERSION) != _VERSION:
             raise BadInput(
                 "was made by another version of Sluice", place, "export and import with the same one"
             )

@@ -49,7 +49,8 @@ class BaseCommits:
 
     `commit` is the base, `head` the commit that `ref` is at, as whole object names. `own` are the commits of the branch,
     `waiting` those that the base has and what serves has not; `written` and `unserved` count them, also where a document kept no
-    more than `KEPT_COMMITS`. `ahead` counts the commits of `ref` that the branch does not have.
+    more than `KEPT_COMMITS`. `ahead` counts the commits of `ref` that the branch does not have. `others` are further bases, where
+    branch and main line were merged both ways: what they brought is not told from the branch's own.
     """
 
     ref: str
@@ -61,6 +62,7 @@ class BaseCommits:
     written: int = 0
     unserved: int = 0
     ahead: int = 0
+    others: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON, of each list the newest commits."""
@@ -74,6 +76,7 @@ class BaseCommits:
             "written": self.written,
             "unserved": self.unserved,
             "ahead": self.ahead,
+            "others": list(self.others),
         }
 
 

@@ -47,7 +47,9 @@ def base_line(base: AgainstBase) -> str:
     commits = base.commits
     serves = ", which serves" if commits.standing is Standing.SAME else ""
     more = f"; {commits.ref} is {count(commits.ahead, 'commit')} ahead of the branch" if commits.ahead else ""
-    return f"{commits.ref} at {commits.commit[:7]}{serves}{more}"
+    others = ", ".join(other[:7] for other in commits.others)
+    both = f"; merged both ways, so what {others} brought counts as of this branch" if others else ""
+    return f"{commits.ref} at {commits.commit[:7]}{serves}{more}{both}"
 
 
 def counts_line(base: AgainstBase) -> str:

@@ -14,11 +14,12 @@ _WHOLE = "fetch its whole history: git fetch --unshallow; in a job of GitHub fet
 @dataclass(frozen=True, slots=True)
 class ForkPoint:
     """Where a commit left a branch. `ref` is the branch as it was named, `head` the commit that it is at, `commit` the newest one
-    that both have."""
+    that both have; `others` are more such commits, none above another: each was merged into the other."""
 
     ref: str
     head: str
     commit: str
+    others: tuple[str, ...] = ()
 
 
 def fork_point(repository: Path, ref: str, commit: str) -> ForkPoint:
@@ -27,7 +28,7 @@ def fork_point(repository: Path, ref: str, commit: str) -> ForkPoint:
     Raises BadInput where there is no such ref, nothing that both have, or not the history that it takes to tell.
     """
     head = _head(repository, ref)
-    base = git.merge_base(repository, head, commit)
+    base, *others = git.merge_bases(repository, head, commit) or ("",)
     if git.is_shallow(repository) and (
         not base or any(git.is_cut(repository, base, other) for other in (head, commit))
     ):
@@ -36,7 +37,7 @@ def fork_point(repository: Path, ref: str, commit: str) -> ForkPoint:
     if not base:
         what = f"{ref} ({head[:7]}) and {commit[:7]} have no common ancestor"
         raise BadInput(what, "--base", "name the branch that it was made from")
-    return ForkPoint(ref, head, base)
+    return ForkPoint(ref, head, base, tuple(others))
 
 
 def _head(repository: Path, ref: str) -> str:

@@ -148,6 +148,13 @@ def merge_base(repository: Path, one: str, other: str) -> str:
     return _run(repository, "merge-base", one, other).stdout.decode().strip()
 
 
+def merge_bases(repository: Path, one: str, other: str) -> tuple[str, ...]:
+    """Return the commits that two commits both have above them, or are, and that are above no other such one, the newest first:
+    several where each was merged into the other. None where none is here."""
+    bases = _run(repository, "merge-base", "--all", one, other).stdout.decode().split()
+    return tuple(bases)
+
+
 def is_cut(repository: Path, since: str, until: str) -> bool:
     """Say whether a commit that `until` has and `since` has not lies at the edge of a shallow clone: more may be behind it."""
     if not is_shallow(repository):

@@ -87,7 +87,9 @@ def _planned(
 def _commits(workspace: Workspace, plan: Plan, fork: ForkPoint, tip: str) -> BaseCommits:
     repository = workspace.repository
     own, ahead = diverged(repository, fork.head, tip).comes, len(ancestry(repository, fork.head, tip))
-    lines = BaseCommits(fork.ref, fork.commit, fork.head, own=own, written=len(own), ahead=ahead)
+    lines = BaseCommits(
+        fork.ref, fork.commit, fork.head, own=own, written=len(own), ahead=ahead, others=fork.others
+    )
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     if base is None:
         return replace(lines, standing=Standing.UNKNOWN if plan.base else Standing.NEWER)

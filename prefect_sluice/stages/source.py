@@ -93,7 +93,7 @@ def serving(workspace: Workspace, environment: Environment) -> Release:
 
 
 def _committed(workspace: Workspace, request: ReleaseRequest | CheckRequest) -> Change:
-    repository, ref, command = workspace.repository, request.ref, request.cause.value
+    repository, ref = workspace.repository, request.ref
     project = workspace.project.relative_to(repository).as_posix()
     tell(f"resolving {ref}")
     change = git.resolve(repository, ref, project)
@@ -109,7 +109,7 @@ def _committed(workspace: Workspace, request: ReleaseRequest | CheckRequest) -> 
                 f"not committed: {changed[0]}{more}",
                 step=NextStep.of(
                     "commit first (git add -A && git commit), or name a ref (",
-                    Command.of(command, "main"),
+                    Command.of("release", "main") if request.cause.publishes else Command.of("check", "main"),
                     "); a release to dev takes --dirty, too" if request.cause.publishes else ")",
                 ),
             )

@@ -159,6 +159,31 @@ def test_new_data_alone(run: Run, history: Path) -> None:
     assert answer["commits"]["own"] == []
 
 
+def test_merged_both_ways_it_says_so(run: Run, shop: Path) -> None:
+    """Two merge bases: what the one brought that is not compared with counts as the branch's, and the line says so."""
+    git(shop, "checkout", "-q", "-B", "left", "main")
+    commit(shop, "Left", orders=orders(21))
+    left = head(shop)
+    git(shop, "checkout", "-q", "-b", "right", "main")
+    commit(shop, "Right", customers="select 9 as id, 'Ida' as name\n")
+    right = head(shop)
+    git(shop, "merge", "-q", "--no-ff", "-m", "Right merges left", left)
+    git(shop, "checkout", "-q", "left")
+    git(shop, "merge", "-q", "--no-ff", "-m", "Left merges right", right)
+    commits = beside(shop, "right", "left").commits
+    assert {commits.commit, *commits.others} == {left, right}
+    other = commits.others[0][:7]
+    out = " ".join(run("plan", "right", "-C", shop, "--base", "left").out.split())
+    assert f"merged both ways, so what {other} brought counts as of this branch" in out
+    assert beside(shop, "names").commits.others == ()
+
+
+def head(folder: Path) -> str:
+    return subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
 def test_the_plan_and_the_check_say_it(run: Run, shop: Path) -> None:
     """In text, as JSON, on the page and in Markdown, now and from the record; what a check comes to is what it was."""
     lines = [line.strip() for line in run("plan", "-C", shop, "--base", "main").out.splitlines()]
@@ -169,7 +194,7 @@ def test_the_plan_and_the_check_say_it(run: Run, shop: Path) -> None:
     assert answer["against_base"]["counts"] == {"branch": 1, "base": 2, "data": 1}
     assert answer["against_base"]["relations"]["branch"] == ["main.customers"]
     assert set(answer["against_base"]["commits"]) == {
-        "ref", "commit", "head", "standing", "own", "waiting", "written", "unserved", "ahead",
+        "ref", "commit", "head", "standing", "own", "waiting", "written", "unserved", "ahead", "others",
     }  # fmt: skip
     assert "against_base" not in json.loads(run("plan", "-C", shop, "--json").out)
 

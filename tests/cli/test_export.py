@@ -65,6 +65,28 @@ def test_a_check_there_tells_what_it_tells_at_home(
     assert "generation 2" in run("status", "--env", "dev", "-C", there).out
 
 
+def test_of_what_stays_at_home_nothing_is_said_there(
+    run: Run, released: Path, there: Path, tmp_path: Path
+) -> None:
+    """Two environments in two files, three generations, a promotion that waits: doctor finds nothing on the copy of one."""
+    assert run("approve", "-C", released, "--as", "Grace").code == 0
+    assert run("release", "-C", released, "--as", "Ada", "--env", "prod", "HEAD~1").code == 0
+    (released / "models/orders.sql").write_text(DEARER)
+    git(released, "commit", "-qam", "Dearer")
+    for environment, code in (("dev", 0), ("prod", 3)):
+        assert run("release", "-C", released, "--as", "Ada", "--env", environment).code == code
+    assert run("approve", "-C", released, "--as", "Grace").code == 0
+    assert run("export", tmp_path / "out", "--env", "dev", "-C", released).code == 0
+    git(there, "pull", "--quiet")
+    assert run("import", tmp_path / "out", "-C", there, "--as", "Ada").code == 0
+    sick = run("doctor", "-C", there)
+    assert (sick.code, sick.err) == (0, ""), sick.out
+    status = run("status", "-C", there).out
+    assert "waits" not in status
+    assert run("rollback", "-C", there, "--env", "dev", "--as", "Ada", "--reason", "tried").code == 0
+    assert run("doctor", "-C", there).code == 0
+
+
 def test_it_is_for_its_owner_and_holds_no_row_that_a_gate_showed(
     run: Run, released: Path, exported: Path, tmp_path: Path
 ) -> None:
