@@ -256,7 +256,11 @@ class RecordWrites(ABC):
         for some in _pieces(promotions):
             self._connection.execute(delete(TIMING).where(TIMING.c.promotion.in_(some)))
             self._connection.execute(delete(CONDITIONS).where(CONDITIONS.c.promotion.in_(some)))
-        for environment, release in declared:
+        there = {
+            (row.environment, row.release)
+            for row in self._connection.execute(select(DECLARED.c.environment, DECLARED.c.release))
+        }
+        for environment, release in there.intersection(declared):
             own = (DECLARED.c.environment == environment) & (DECLARED.c.release == release)
             self._connection.execute(delete(DECLARED).where(own))
 

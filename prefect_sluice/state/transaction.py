@@ -94,9 +94,9 @@ class Transaction(Reads, RecordWrites):
 
     def drop_unserved(self, promotions: Collection[str]) -> None:
         """Forget the candidates of promotions that never served, and the relations in them: they were never in a warehouse."""
-        for table in (CANDIDATE, RELATION):
-            for name in promotions:
-                self._connection.execute(delete(table).where(table.c.promotion == name))
+        for some in _pieces(promotions):
+            for table in (CANDIDATE, RELATION):
+                self._connection.execute(delete(table).where(table.c.promotion.in_(some)))
 
     def prune_reports(self, served: Collection[str], unserved: Collection[str]) -> None:
         """Forget what gates found of promotions that never served, and the numbers that they kept. Of those that served each
