@@ -208,6 +208,8 @@ def test_the_plan_and_the_check_say_it(run: Run, shop: Path) -> None:
     )
     assert "against_base" not in plain
     assert "already on main, not served: 2" in page.read_text()
+    text = " ".join(run("check", "-C", shop, "--as", "Eve", "--base", "main").out.split())
+    assert "1 commit on main, not served:" in text, "a release of the branch brings it along"
 
     git(shop, "commit", "-q", "--allow-empty", "-m", "Again")
     checked = run("check", "-C", shop, "--as", "Ada", "--base", "main")

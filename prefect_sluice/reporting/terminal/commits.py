@@ -37,8 +37,13 @@ def range_lines(
 
 def _beside_base(base: AgainstBase, width: int) -> list[Line]:
     """Return where the branch was made, its commits, and those that are on the base and not served."""
+    return [*labelled(faint("base   "), base_line(base), width), *base_commit_lines(base, width)]
+
+
+def base_commit_lines(base: AgainstBase, width: int = WIDTH) -> list[Line]:
+    """Return the commits of the branch, and those that are on the base and not served: a release brings both."""
     between = base.commits
-    lines = labelled(faint("base   "), base_line(base), width)
+    lines: list[Line] = []
     if not between.written:
         lines += [line(faint(f"no commit of its own: it is on {between.ref}"), indent=7)]
     lines += _commit_lines(faint("branch "), between.own, between.written, width)

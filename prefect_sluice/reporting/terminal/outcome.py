@@ -17,6 +17,7 @@ from prefect_sluice.reporting.base_words import base_line, counts_line, grouped
 from prefect_sluice.reporting.reach_words import TITLE, reach_lines
 from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH
+from prefect_sluice.reporting.terminal.commits import base_commit_lines
 from prefect_sluice.reporting.terminal.findings import (
     DIFF,
     changes_lines,
@@ -82,7 +83,7 @@ def _reach_lines(reach: ChangeReach, width: int) -> list[Line]:
 
 def beside_base_lines(base: AgainstBase, plan: Plan, width: int = WIDTH) -> list[Line]:
     """Return where the branch was made, and the relations of each origin by name, those of the branch first."""
-    lines = [line(strong("Beside the base: "), base_line(base))]
+    lines = [line(strong("Beside the base: "), base_line(base)), *base_commit_lines(base, width)]
     if base.untold:
         return [*lines, *wrapped(counts_line(base), width, style=Style.WARN)]
     for heading, steps in grouped(base, plan.steps):
