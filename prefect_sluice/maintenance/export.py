@@ -107,9 +107,7 @@ def _copied(workspace: Workspace, environment: Environment, folder: Path) -> Ser
 def _state(workspace: Workspace, environment: Environment, file: Path) -> ServedNow | None:
     """Copy the state store, without what no check reads and what stays at home; return what it says that serves."""
     found: list[ServedNow | None] = []
-    serving = bundles_of_what_serves(workspace)
-    # What is behind a URL is kept there; of that only what serves is fetched.
-    older = bundles_of_history(workspace) if workspace.bundles.folder is not None else frozenset[str]()
+    serving, older = bundles_of_what_serves(workspace), bundles_of_history(workspace)
 
     def lean(fresh: Path) -> None:
         copied = add_bundles(fresh, workspace.bundles, serving, older)

@@ -157,7 +157,10 @@ def bundles_of_what_serves(workspace: Workspace) -> frozenset[str]:
 
 def bundles_of_history(workspace: Workspace) -> frozenset[str]:
     """Return the digests of the bundle files of every promotion that was published, and of those that are open: the ones of what
-    serves and waits, and of what went before, as far as the collector left that."""
+    serves and waits, and of what went before, as far as the collector left that. None of a store behind a URL, which keeps them.
+    """
+    if workspace.bundles.folder is None:
+        return frozenset()
     promotions = tuple(
         promotion
         for promotion in workspace.store.promotions()

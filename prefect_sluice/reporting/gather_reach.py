@@ -21,6 +21,8 @@ from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.sql.column_lineage import ROWS, QueryLineage, query_lineage
 from prefect_sluice.stages.candidate.compiled_texts import (
+    DIFF,
+    MOST,
     TEXTS,
     changed_nodes,
     remembered_columns,
@@ -29,10 +31,7 @@ from prefect_sluice.workspace.workspace import Workspace
 
 _REACH = "reach.1"
 """With the number of its form."""
-MOST = 200
-"""So many relations are read, 13 ms each; of those further below it is said that they were not."""
 _TOO_MANY = f"more than {MOST} relations stand below what changes"
-_DIFF = "diff"
 
 
 def reach_of(
@@ -95,7 +94,7 @@ def _tables(reports: Iterable[GateReport]) -> Mapping[str, tuple[Evidence, ...]]
     return {
         finding.subject: finding.more
         for report in reports
-        if report.gate == _DIFF
+        if report.gate == DIFF
         for finding in report.findings
         if finding.subject in changed and finding.more
     }

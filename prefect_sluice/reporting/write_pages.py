@@ -176,7 +176,7 @@ def renew_all_after_answer(workspace: Workspace) -> None:
     out: for what concerns more than one promotion, or none. Raises nothing."""
     workspace = workspace.anew()
     for environment in workspace.environments:
-        after_answer(f"{workspace.root} {environment}", partial(_environment_renewed, workspace, environment))
+        after_answer(f"{workspace.root} {environment}", partial(environment_renewed, workspace, environment))
     after_answer(f"{workspace.root}", lambda: index_renewed(workspace))
 
 
@@ -198,7 +198,8 @@ def renewed(workspace: Workspace, promotion: Promotion) -> None:
         tell(f"the page of promotion {promotion.id} could not be written: {error}")
 
 
-def _environment_renewed(workspace: Workspace, environment: str) -> None:
+def environment_renewed(workspace: Workspace, environment: str) -> None:
+    """Renew the pages of an environment; what cannot be written is told. Raises nothing."""
     try:
         renew(workspace, environment)
     except Exception as error:  # a web server's page is not worth a release

@@ -145,7 +145,7 @@ def is_shallow(repository: Path) -> bool:
 
 def merge_base(repository: Path, one: str, other: str) -> str:
     """Return the newest commit that two commits both have above them, or are; "" where none is here."""
-    return _run(repository, "merge-base", one, other).stdout.decode().strip()
+    return next(iter(merge_bases(repository, one, other)), "")
 
 
 def merge_bases(repository: Path, one: str, other: str) -> tuple[str, ...]:

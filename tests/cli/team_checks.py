@@ -105,14 +105,14 @@ class WatchedTeam:
         now = place.now
         again = f" = generation {now.origin} again" if now.cause == "rollback" else ""
         release = next(release for release, commit in self.releases.items() if commit == now.commit)
-        subject = self.clone.told(now.commit).rpartition(" (")[0]
+        subject = self.clone.sentence(now.commit).rpartition(" (")[0]
         serves = f"{place.name} generation {now.number}{again}, 5 relations release {release} {subject} since"
         assert words.startswith(serves), words
         assert f"by {now.cause} warehouse" in words
 
     def planned(self, commit: str, place: Place) -> None:
         """Hold what a plan says, in words and as JSON, against git; nothing is done."""
-        self.note(f"plan {place.name} {self.clone.told(commit)}")
+        self.note(f"plan {place.name} {self.clone.sentence(commit)}")
         document = self.document("plan", commit, "--env", place.name)
         text = self.sluice("plan", commit, "--env", place.name).out
         if commit == place.now.commit:
@@ -171,7 +171,7 @@ class WatchedTeam:
             rest = len(commits) - MOST
             more = {f"and {rest} more commit{'s' if rest > 1 else ''}"} if rest > 0 else set[str]()
             assert lines & more == more, text
-            assert lines - more <= {self.clone.told(id) for id in commits}, text
+            assert lines - more <= {self.clone.sentence(id) for id in commits}, text
             assert len(lines - more) == min(len(commits), MOST), text
         assert ("is an old commit: what serves has all of it" in " ".join(text.split())) is span.is_old
         shown = _FILES.search(text)
@@ -203,7 +203,7 @@ class WatchedTeam:
         (finding,) = findings
         rest = undeclared(self.clone, place.now.commit, commit)
         assert finding["verdict"] == ("FAILED" if rest and place is self.prod else "WARNED"), finding
-        gone = {self.clone.told(id) for id in rest or span.goes}
+        gone = {self.clone.sentence(id) for id in rest or span.goes}
         assert {f"{id} {subject} ({by})" for id, by, _, subject in finding["evidence"]["rows"]} == gone
         assert sum(commit in finding["summary"] for commit in gone) == min(len(gone), 3), finding
         assert f"{len(gone)} commit{'s' if len(gone) > 1 else ''} " in finding["summary"]

@@ -103,7 +103,7 @@ class Clone:
         """Return the commit that a ref names."""
         return self.git("rev-parse", ref).strip()
 
-    def told(self, commit: str) -> str:
+    def sentence(self, commit: str) -> str:
         """Return a commit as people are told of it."""
         return sentence_of(self, commit)
 

@@ -131,7 +131,7 @@ class Month(WatchedTeam):
         newest = max(max(place.raw) for place in self.places.values())
         value = newest - self.dice.randrange(3) if knob == "since" else self.dice.randrange(2, 50)
         commit = self.clone.set_knob(knob, value, f"{knob} {value}", by)
-        self.note(f"commit {self.clone.told(commit)}")
+        self.note(f"commit {self.clone.sentence(commit)}")
 
     def work(self) -> None:
         """Commit something on main."""
@@ -263,7 +263,7 @@ class Month(WatchedTeam):
         if place.served and commit == place.now.commit:
             return
         code = self._expected(commit, place)
-        self.note(f"release {name} {self.clone.told(commit)}: {code}")
+        self.note(f"release {name} {self.clone.sentence(commit)}: {code}")
         answer = self.document("release", commit, "--env", name, "--as", "Ada", code=code)
         self.releases[answer["release"]["id"][:7]] = commit
         if place.served:

@@ -62,10 +62,8 @@ def _state(workspace: Workspace, file: Path, console: Console) -> int:
     serving = bundles_of_what_serves(workspace)  # also that of then: what serves may move on meanwhile
 
     def add(fresh: Path) -> None:
-        # What is behind a URL is kept there; of that only what makes the backup work by itself is fetched.
-        older = bundles_of_history(workspace) if workspace.bundles.folder is not None else frozenset[str]()
         needed = serving | bundles_of_what_serves(workspace)
-        copied.append(add_bundles(fresh, workspace.bundles, needed, older))
+        copied.append(add_bundles(fresh, workspace.bundles, needed, bundles_of_history(workspace)))
 
     done = copying.back_up(workspace.state, file, add)
     if done.broken:

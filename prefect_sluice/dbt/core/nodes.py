@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from prefect_sluice.dbt.compiled_facts import CompiledFacts
 from prefect_sluice.dbt.core.build_order import acyclic, ordered
 from prefect_sluice.dbt.core.fingerprints.ingredients import Fingerprints
-from prefect_sluice.dbt.core.fingerprints.mentioned_relations import (
-    MentionFinder,
-    NamedRelations,
-)
+from prefect_sluice.dbt.core.fingerprints.mentioned_relations import MentionFinder, NamedRelations
 from prefect_sluice.dbt.core.fingerprints.nodes import NodeFingerprinter
 from prefect_sluice.dbt.core.write_targets import targets
 from prefect_sluice.dbt.project import DbtTest, Project

@@ -14,13 +14,14 @@ from prefect_sluice.domain.digests import digest
 from prefect_sluice.orchestration.shown.messages import STATUS
 from prefect_sluice.reporting.gather_status import standing
 from prefect_sluice.reporting.status_page import standing_markdown
-from prefect_sluice.reporting.write_pages import index_address, renew_all_after_answer, write_index
+from prefect_sluice.reporting.write_pages import environment_renewed, index_address, write_index
 from prefect_sluice.workspace.workspace import Workspace
 
 
 def show_pages_and_status(workspace: Workspace) -> None:
     """Write the pages of every environment anew where they say what is true no longer, then as `show_status`. Repeatable."""
-    renew_all_after_answer(workspace)
+    for environment in workspace.environments:
+        environment_renewed(workspace, environment)
     show_status(workspace)
 
 

@@ -5,7 +5,7 @@ What columns reach is made out of it. Nothing is decided by it (docs/decisions/0
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import cast
 
@@ -16,14 +16,16 @@ from prefect_sluice.domain.results import NodeResult
 from prefect_sluice.domain.verdict import GateReport, Likeness
 from prefect_sluice.planning.column_reach import below, of_the_code
 from prefect_sluice.planning.plan import Plan
-from prefect_sluice.warehouse.base import Linker, Reader
+from prefect_sluice.warehouse.base import Reader
 from prefect_sluice.workspace.workspace import Workspace
 
 TEXTS = "compiled.1"
 """The kind under which compiled texts are cached, by the fingerprint of their relation, with the number of their form."""
 _COLUMNS = "read_columns.1"
 """The kind under which the columns are cached that such texts read, by the digest of the plan."""
-_DIFF = "diff"
+MOST = 200
+"""So many relations below a change are read, 13 ms each; of those further below it is said that they were not."""
+DIFF = "diff"
 
 
 def remember(
@@ -32,7 +34,6 @@ def remember(
     nodes: Mapping[str, Node],
     results: Iterable[NodeResult],
     reports: Iterable[GateReport],
-    linker: Linker,
     reader: Reader,
 ) -> None:
     """Keep the text of each relation that was built below one that readers find changed, and the columns of what it reads, as
@@ -41,14 +42,11 @@ def remember(
     changed = of_the_code(plan).intersection(changed_nodes(reports)) if not plan.cause.renews else ()
     if not changed:
         return
-    under = set(below(plan, changed))
-    texts = {
-        nodes[result.unique_id].fingerprint: result.compiled
-        for result in results
-        if result.compiled and result.unique_id in under and nodes[result.unique_id].language == "sql"
-    }
-    references = filter(None, map(linker.references, texts.values()))
-    names = {name.folded for part in references for name in part.relations}
+    compiled = {result.unique_id: result.compiled for result in results if result.compiled}
+    under = [nodes[uid] for uid in below(plan, changed) if uid in compiled and nodes[uid].language == "sql"]
+    texts = {node.fingerprint: compiled[node.unique_id] for node in under}
+    # Readers are past so many, and this stands in the way of a release.
+    names = {name.folded for node in under[:MOST] for name in _read_by(node, nodes)}
     columns: Json = {str(name): [*_columns(reader, name)] for name in sorted(names, key=str)}
     with workspace.store.transaction() as transaction:
         transaction.put_all_cached(TEXTS, texts)
@@ -64,6 +62,12 @@ def remembered_columns(workspace: Workspace, plan: Plan) -> Mapping[Name, tuple[
     return {Name.parse(name): tuple(columns) for name, columns in kept.items()}
 
 
+def _read_by(node: Node, nodes: Mapping[str, Node]) -> Iterator[Name]:
+    """Yield the relations that a node reads, as its fingerprint has them."""
+    yield from (nodes[parent].name for parent in node.parents if parent in nodes)
+    yield from node.sources
+
+
 def _columns(reader: Reader, name: Name) -> Iterable[str]:
     """Return the columns of a relation in the candidate, else of what serves; none where nobody has it."""
     for relation in (reader.at(name), reader.at(name, of="live")):
@@ -77,7 +81,7 @@ def changed_nodes(reports: Iterable[GateReport]) -> frozenset[str]:
     return frozenset(
         finding.subject
         for report in reports
-        if report.gate == _DIFF
+        if report.gate == DIFF
         for finding in report.findings
         if finding.likeness is Likeness.UNSAID
     )

@@ -65,7 +65,7 @@ def judge(
         known = replace(known, release=changed, candidate=view)
         judged = (*ask_gates.ask(asked, known, workspace), *_losses(known, workspace))
         nodes = known.release.nodes
-        compiled_texts.remember(workspace, plan, nodes, made.results, judged, warehouse.linker, reader)
+        compiled_texts.remember(workspace, plan, nodes, made.results, judged, reader)
         return judged
 
 
