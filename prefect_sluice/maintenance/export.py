@@ -10,11 +10,9 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from prefect_sluice.domain.digests import Json, digest_file
 from prefect_sluice.domain.errors import BadInput, Refused
@@ -27,6 +25,7 @@ from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.state import backup
 from prefect_sluice.state.backed_up_bundles import add_bundles, put_bundles
+from prefect_sluice.state.exported import IMPORTED, Export, export_of, imported_here
 from prefect_sluice.state.store import StateStore, Transaction
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -41,15 +40,11 @@ _ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """What a folder holds: the environment, the generation that it serves and the release behind it, when it was copied (UTC),
-    the digest of each file."""
+class Placed:
+    """An export that is in place; `anew` says whether it was put there just now."""
 
-    environment: str
-    generation: int
-    release: str
-    at: datetime
-    files: Mapping[str, str]
+    exported: Export
+    anew: bool
 
 
 def export(workspace: Workspace, environment: Environment, folder: Path) -> Export:
@@ -75,7 +70,7 @@ def export(workspace: Workspace, environment: Environment, folder: Path) -> Expo
             environment.name, serving["generation"], serving["release"], process.now(),
             {name: digest_file(fresh / name) for name in names},
         )  # fmt: skip
-        document = {"version": _VERSION, **asdict(done), "at": done.at.isoformat()}
+        document = {"version": _VERSION, **done.document()}
         (fresh / FACTS).write_text(json.dumps(document, indent=2) + "\n")
         for name in (*names, FACTS):
             (fresh / name).chmod(0o600)
@@ -160,18 +155,49 @@ def _prune(store: StateStore) -> None:
         transaction.drop_unserved(over)
 
 
-def put_in_place(workspace: Workspace, folder: Path, *, actor: str) -> Export:
-    """Put the files of an export where sluice.yml and the profile of this machine say. Repeatable after a crash: what is there
-    already, and the same, stays.
+def put_in_place(workspace: Workspace, folder: Path, *, actor: str) -> Placed:
+    """Put the files of an export where sluice.yml and the profile of this machine say. Repeatable: what a crash left half done
+    goes on, and where that export is in place already, nothing is changed, whatever was done there since.
 
     Raises BadInput for what is no export, whose files are not what was exported, or whose place is taken; what a restore raises.
     """
     exported = _read(folder)
     environment = workspace.environment(exported.environment)
+    if _in_place(workspace, environment, exported):
+        return Placed(exported, anew=False)
     workspace.warehouse(environment).put_back(folder / WAREHOUSE)
     put_bundles(folder / STATE, workspace.bundles)
-    backup.restore(folder / STATE, workspace.state, actor=actor, at=process.now())
-    return exported
+    now = process.now()
+
+    def remember(transaction: Transaction) -> None:
+        transaction.append(
+            IMPORTED, environment=environment.name, actor=actor, facts=exported.document(), at=now
+        )
+
+    backup.restore(folder / STATE, workspace.state, actor=actor, at=now, also=remember)
+    return Placed(exported, anew=True)
+
+
+def _in_place(workspace: Workspace, environment: Environment, exported: Export) -> bool:
+    """Say whether this very export is here already; False where nothing is. Raises BadInput where something else is."""
+    store = existing_store(workspace)
+    if store is None or not store.entries(limit=1):
+        return False
+    former = imported_here(store, environment.name)
+    is_same = former == exported
+    if is_same and environment.database.exists():
+        return True
+    holds = (
+        "holds this export already, and its warehouse is gone"
+        if is_same
+        else f"holds another export already: {former.line}"
+        if former
+        else "holds a state store already, which no import made"
+    )
+    both = f"{workspace.state} and {environment.database.place}"
+    raise BadInput(
+        holds, workspace.state, f"see what is there: sluice status; to import in its place, move {both} away"
+    )
 
 
 def _read(folder: Path) -> Export:
@@ -184,7 +210,7 @@ def _read(folder: Path) -> Export:
             raise BadInput(
                 "was made by another version of Sluice", place, "export and import with the same one"
             )
-        exported = TypeAdapter(Export).validate_python(facts)
+        exported = export_of(facts)
         files = {name: exported.files[name] for name in (WAREHOUSE, STATE)}
     for name, digest in files.items():
         if not (folder / name).is_file() or digest_file(folder / name) != digest:

@@ -63,8 +63,16 @@ def back_up(url: str, file: Path, also: Callable[[Path], object] | None = None) 
     return copied
 
 
-def restore(file: Path, url: str, *, actor: str, at: datetime) -> StoreCopy:
-    """Write a backup into the store at `url`, which has to be empty or not there yet; all of it or nothing.
+def restore(
+    file: Path,
+    url: str,
+    *,
+    actor: str,
+    at: datetime,
+    also: Callable[[Transaction], object] | None = None,
+) -> StoreCopy:
+    """Write a backup into the store at `url`, which has to be empty or not there yet; all of it or nothing. `also` writes more in
+    the same transaction.
 
     A backup that an older version made is upgraded on the way, and is itself not changed. Nobody holds a lease
     afterwards. Raises BadInput for what is no backup, Refused for a store with anything in it, LedgerBroken when the
@@ -88,7 +96,10 @@ def restore(file: Path, url: str, *, actor: str, at: datetime) -> StoreCopy:
             if copied.broken:
                 raise LedgerBroken(copied.number, copied.broken)
             facts = {"number": copied.number, "head": copied.head, "file": file.name}
-            Transaction(new, place).append(RESTORED, actor=actor, at=at, facts=facts)
+            transaction = Transaction(new, place)
+            transaction.append(RESTORED, actor=actor, at=at, facts=facts)
+            if also is not None:
+                also(transaction)
     return copied
 
 

@@ -12,7 +12,8 @@ from prefect_sluice.cli.actor import actor as who
 from prefect_sluice.cli.console import Console
 
 if TYPE_CHECKING:
-    from prefect_sluice.maintenance.export import Export
+    from prefect_sluice.domain.digests import Json
+    from prefect_sluice.state.exported import Export
 
 _TARGET = click.argument("target", metavar="FOLDER", type=click.Path(path_type=Path, file_okay=False))
 
@@ -56,29 +57,23 @@ def import_(target: Path, actor: str, folder: Path, console: Console) -> int:
     """Put an exported environment in place, to check commits beside it.
 
     FOLDER is the folder that `sluice export` made. The warehouse goes where the profile of this machine says, the state store
-    where sluice.yml says; neither may be there yet.
+    where sluice.yml says; neither may be there yet. The same export again changes nothing.
     """
     from prefect_sluice.maintenance.export import put_in_place
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
     _ = workspace.folder
-    exported = put_in_place(workspace, target, actor=who(actor, folder))
-    _tell(exported, f"in place, from {target}", target, console)
+    placed = put_in_place(workspace, target, actor=who(actor, folder))
+    what = "in place" if placed.anew else "nothing changed: it is there already"
+    _tell(placed.exported, f"{what}, from {target}", target, console, changed=placed.anew)
     return 0
 
 
-def _tell(exported: Export, what: str, target: Path, console: Console) -> None:
+def _tell(exported: Export, what: str, target: Path, console: Console, **more: Json) -> None:
     from prefect_sluice.reporting.styled_text import faint, line
 
     check = f"sluice check --env {exported.environment}"
     serves = f"{exported.environment}, generation {exported.generation}, release {exported.release[:7]}"
     console.show([line(f"{what}: {serves}"), line(faint(f"check a commit beside it: {check}"))])
-    console.answer({
-        "folder": str(target),
-        "environment": exported.environment,
-        "generation": exported.generation,
-        "release": exported.release,
-        "at": exported.at.isoformat(),
-        "files": dict(exported.files),
-    })  # fmt: skip
+    console.answer({"folder": str(target), **exported.document(), **more})
