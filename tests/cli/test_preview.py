@@ -119,6 +119,9 @@ def test_a_preview_shows_what_a_check_built_and_never_stands_in_the_place_of_wha
     assert len(names(folder, built)) == count - 2, "orders and totals of the last check"
     assert inventory(folder).environments == ("dev",)
     assert Workspace.at(folder).store.previews(ended=True) == ()
+    forgotten = run("end-preview", "pr-12", "-C", folder, "--as", "Bob")
+    assert (forgotten.code, forgotten.out) == (0, ended.out), "the ledger knows of it"
+    assert document(run, "end-preview", "pr-12", "-C", folder)["preview"]["reason"] == "Ada ended it"
     assert generation(folder, "dev") == before
 
     assert run("release", "-C", folder, "--as", "Ada").code == 0
@@ -183,7 +186,19 @@ def test_a_project_without_a_pattern_is_told_what_to_write(run: Run, released: P
     assert answer.code == 2
     assert "dev has no previews: no pattern of sluice.yml is like it" in answer.err
     assert "'pr-*': {like: dev}" in answer.err
-    assert run("end-preview", "pr-1", "-C", released).code == 2
+    for name, says in (
+        ("pr-1", "there is no preview 'pr-1'"),
+        ("prod", "'prod' is an environment, and no preview"),
+    ):
+        ended = run("end-preview", name, "-C", released)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err == f"sluice: {says}; see which there are: sluice previews\n"
+
+
+def test_to_end_a_preview_makes_no_state_store(run: Run, project: Path) -> None:
+    """Nothing was checked there yet."""
+    assert run("end-preview", "pr-1", "-C", project).code == 2
+    assert not (project / ".sluice" / "state.db").exists()
 
 
 def test_where_the_names_are_taken_the_check_stands_and_says_that_nothing_is_shown(

@@ -40,6 +40,7 @@ def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
 
     What its check built is dropped by the next sluice collect. Again is no change.
     """
+    from prefect_sluice.domain.digests import Json
     from prefect_sluice.reporting.json_documents import preview as document
     from prefect_sluice.reporting.styled_text import line
     from prefect_sluice.reporting.write_pages import renew_all_after_answer
@@ -49,6 +50,7 @@ def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
     workspace = Workspace.at(folder)
     ended = end_previews.end_preview(workspace, name, actor=who(actor, folder))
     renew_all_after_answer(workspace)
-    console.show([line(end_previews.ended_line(ended))])
-    console.answer({"preview": document(ended)})
+    console.show([line(ended.line)])
+    forgotten: dict[str, Json] = {"name": ended.name, "ended": ended.at.isoformat(), "reason": ended.reason}
+    console.answer({"preview": document(ended.record) if ended.record else forgotten})
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.domain.generation import Generation
+from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.promotion import Lease
+from prefect_sluice.promotions.lookups import existing_store
 from prefect_sluice.promotions.work import tell
 from prefect_sluice.runtime import process
 from prefect_sluice.runtime.faults import FaultPoint, reach
@@ -20,17 +23,34 @@ from prefect_sluice.workspace.workspace import Workspace
 ENDED = "preview.ended"
 
 
-def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = "") -> Preview:
+@dataclass(frozen=True, slots=True)
+class EndedPreview:
+    """A preview that has ended: its name, why, and when (UTC). `record` is None once the collector has forgotten it."""
+
+    name: str
+    reason: str
+    at: datetime
+    record: Preview | None = None
+
+    @property
+    def line(self) -> str:
+        """What to say of it."""
+        return f"preview {self.name} has ended: {self.reason}"
+
+
+def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = "") -> EndedPreview:
     """Take the names of a preview away, and return it, ended; without a `reason` because `actor` wants it.
 
-    Repeatable: one that has ended stays as it is. What it brought is dropped by the collector. Raises BadInput where there never
-    was one, LeaseHeld while a check writes it, WarehouseBusy.
+    Repeatable: one that has ended stays as it is, and is known even where the collector has forgotten it. What it brought
+    is dropped by the collector. Raises BadInput where there never was one, LeaseHeld while a check writes it, WarehouseBusy.
     """
-    _existing(workspace, name)
+    recorded = _recorded(workspace, name)
+    if isinstance(recorded, EndedPreview):
+        return recorded
     reason = reason or f"{actor} ended it"
     with leased(workspace, name, actor) as (ours, lease):
-        preview = _existing(ours, name)
-        if preview.ended is not None:
+        preview = _recorded(ours, name)
+        if isinstance(preview, EndedPreview):
             return preview
         environment = ours.environment(preview.like)
         warehouse = ours.warehouse(environment)
@@ -39,15 +59,27 @@ def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = ""
             tell(f"ending preview {name}")
             publish_preview(ours, environment, _nothing(before, lease), lease)
             reach(FaultPoint.PREVIEW_GONE)
-        done = replace(preview, ended=process.now(), reason=reason)
+        now = process.now()
+        done = replace(preview, ended=now, reason=reason)
         facts = {"preview": name, "like": preview.like, "commit": preview.commit, "reason": reason}
         save_preview(ours, done, ENDED, facts, actor)
-        return done
+        return EndedPreview(name, reason, now, done)
 
 
-def ended_line(preview: Preview) -> str:
-    """Return what to say of a preview that has ended. Pure."""
-    return f"preview {preview.name} has ended: {preview.reason}"
+def _recorded(workspace: Workspace, name: str) -> Preview | EndedPreview:
+    """Return the preview of that name. Raises BadInput where there never was one."""
+    store = existing_store(workspace)
+    preview = store.preview(name) if store else None
+    if preview is not None:
+        return EndedPreview(name, preview.reason, preview.ended, preview) if preview.ended else preview
+    if store and (entry := next(store.entries_back(name, ENDED), None)):
+        return EndedPreview(name, str(entry.facts.get("reason", "")), entry.at)
+    what = (
+        f"{name!r} is an environment, and no preview"
+        if name in workspace.environments
+        else f"there is no preview {name!r}"
+    )
+    raise BadInput(what, step=NextStep.of("see which there are: ", Command.of("previews")))
 
 
 def _nothing(before: Generation, lease: Lease) -> Publication:
@@ -58,14 +90,6 @@ def _nothing(before: Generation, lease: Lease) -> Publication:
         before, number=number, origin=number, promotion=promotion, token=lease.token, at=at, pointers=()
     )
     return Publication(empty, before.number, leaves=schemas)
-
-
-def _existing(workspace: Workspace, name: str) -> Preview:
-    recorded = workspace.store.preview(name)
-    if recorded is None:
-        there = ", ".join(preview.name for preview in workspace.store.previews()) or "none"
-        raise BadInput(f"there is no preview {name!r} (there are: {there})", "preview", "name one of them")
-    return recorded
 
 
 def due(workspace: Workspace, branches: Collection[str] | None) -> tuple[tuple[Preview, str], ...]:
@@ -81,10 +105,10 @@ def due(workspace: Workspace, branches: Collection[str] | None) -> tuple[tuple[P
     return tuple(over)
 
 
-def end_due(workspace: Workspace, *, actor: str, ask_git: bool = False) -> tuple[Preview, ...]:
+def end_due(workspace: Workspace, *, actor: str, ask_git: bool = False) -> tuple[EndedPreview, ...]:
     """End the previews that have come to their end, and return them; with `ask_git` also those whose branch is gone, from here
     and from the remote. One that a check writes now, or whose warehouse is busy, is left for the next time. Repeatable."""
-    gone: list[Preview] = []
+    gone: list[EndedPreview] = []
     for preview, reason in due(workspace, _branches(workspace) if ask_git else None):
         try:
             gone.append(end_preview(workspace, preview.name, actor=actor, reason=reason))
