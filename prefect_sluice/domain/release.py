@@ -73,6 +73,9 @@ class Commit:
 KEPT_COMMITS = 50
 """So many commits that come, and that go, are kept in a document; how many there are is told beside them."""
 
+KEPT_FILES = 50
+"""So many files that the commits that come change are kept in a document."""
+
 
 @dataclass(frozen=True, slots=True)
 class CommitRange:
@@ -83,7 +86,8 @@ class CommitRange:
     a document kept no more than `KEPT_COMMITS`. `again` counts commits that serve, and that the release has as other commits
     with the same change (rebased, cherry-picked): nothing of them goes. Of a part, only commits that touch its files count.
     `untold` says why git cannot tell ("": it can); both lists are then empty. `generation` is the newest that serves an old
-    commit as it was and can be served again (0: there is none, or the commit is not old).
+    commit as it was and can be served again (0: there is none, or the commit is not old). `files` are the paths that all commits
+    that come change together, `changed` counts them (-1: nobody looked; a part has files of its own).
     """
 
     since: str
@@ -95,6 +99,8 @@ class CommitRange:
     again: int = 0
     untold: str = ""
     generation: int = 0
+    files: tuple[str, ...] = ()
+    changed: int = -1
 
     @classmethod
     def of(
@@ -128,6 +134,8 @@ class CommitRange:
             "old": self.is_old,
             "untold": self.untold,
             "generation": self.generation,
+            "files": list(self.files[:KEPT_FILES]),
+            "changed": self.changed,
         }
 
     @classmethod
@@ -136,7 +144,8 @@ class CommitRange:
         comes, goes = (tuple(map(_commit, document[name])) for name in ("comes", "goes"))
         counts = (document["coming"], document["going"], document["again"])
         said = (document["untold"], document["generation"])
-        return cls(document["since"], document["until"], comes, goes, *counts, *said)
+        files = (tuple(document.get("files", ())), document.get("changed", -1))  # an older Sluice kept none
+        return cls(document["since"], document["until"], comes, goes, *counts, *said, *files)
 
 
 def listed(commits: Sequence[Commit], number: int, most: int = 3) -> str:

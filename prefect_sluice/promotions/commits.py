@@ -10,7 +10,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.release import DIRTY, Change, Commit, CommitRange, Release
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.source import git
-from prefect_sluice.source.divergence import Divergence, diverged
+from prefect_sluice.source.divergence import Divergence, changed_files, diverged
 from prefect_sluice.workspace.workspace import Workspace
 
 
@@ -63,13 +63,14 @@ def _range(workspace: Workspace, release: Release, base: Release) -> CommitRange
         if untold:
             return CommitRange(since, until, untold=untold)
         divergences = [diverged(repository, layer.since, until, layer.paths) for layer in layers]
+        # Of what a part brought only what goes is revisions for: the whole commit below tells what comes.
+        comes = divergences[-1].comes if layers[-1] == revisions else ()
+        files = changed_files(repository, since, until) if comes else ()
     except BadInput as error:
         return CommitRange(since, until, untold=error.problem)
-    # Of what a part brought only what goes is revisions for: the whole commit below tells what comes.
-    comes = divergences[-1].comes if layers[-1] == revisions else ()
-    return CommitRange.of(
-        since, until, comes, _each_once(divergences), sum(divergence.again for divergence in divergences)
-    )
+    again = sum(divergence.again for divergence in divergences)
+    commits = CommitRange.of(since, until, comes, _each_once(divergences), again)
+    return commits if release.composed else replace(commits, files=files, changed=len(files))
 
 
 def _generation(workspace: Workspace, plan: Plan, commit: str) -> int:

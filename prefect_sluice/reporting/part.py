@@ -33,6 +33,22 @@ def commits_line(commits: Sequence[Commit], number: int = 0, most: int = _MOST) 
     return "; ".join(f"{commit.id[:7]} {commit.subject}" for commit in commits[:most]) + more
 
 
+def files_of(release: Release, commits: CommitRange | None) -> tuple[tuple[str, ...], int]:
+    """Return the files that a release changes, and how many there are (fewer of a long range are kept): those of all commits
+    that come, of a part its own, of an old commit none; where nobody can tell which come, those of its own commit."""
+    if commits is None or commits.changed < 0:
+        return release.change.files, len(release.change.files)
+    return commits.files, commits.changed
+
+
+def changed_by(release: Release, commits: CommitRange | None) -> str:
+    """Return whose the files are that a release changes: `a1b2c3d`, or `3 commits of Ada, Bob`."""
+    brought = commits_of(release, commits)
+    if len(brought) < 2:
+        return brought[0].id[:7] if brought else release.change.short
+    return f"{count(max(len(brought), commits.coming if commits else 0), 'commit')} of {authors(release, commits)}"
+
+
 def brought_line(release: Release, commits: CommitRange | None) -> str:
     """Return the commits that a release brings, in a line; "" where it is its own commit alone."""
     brought = commits_of(release, commits)

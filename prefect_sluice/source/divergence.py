@@ -52,6 +52,15 @@ def diverged(repository: Path, old: str, new: str, paths: Sequence[str] = ()) ->
     )
 
 
+def changed_files(repository: Path, old: str, new: str) -> tuple[str, ...]:
+    """Return the paths that `new` changes since it and `old` parted; since `old`, where they have nothing in common. Raises
+    BadInput when a commit is not here."""
+    since = git.merge_base(repository, old, new) or old
+    options = ("--name-only", "-z", "--no-renames", "--no-ext-diff")
+    names = git.output(repository, "diff", *options, since, new, "--")
+    return tuple(name for name in names.split("\0") if name)
+
+
 def ancestry(repository: Path, commit: str, since: str) -> frozenset[str]:
     """Return the ids of a commit and all above it that `since` has not. Raises BadInput when one of them is not here."""
     return frozenset(_only_in(repository, commit, since))

@@ -21,7 +21,7 @@ _WAITS = re.compile(r"[0-9a-f]{10}: (?:approved by (\w+) \(unauthenticated\), )?
 _AGAIN = re.compile(
     r"^ {7}(\d+) commits? that serves? comes? again as (?:another|others), with the same change\n", re.M
 )
-_FILES = re.compile(r"^\d+ files? changed by ([0-9a-f]{7}):\n((?: {2}.+\n?)*)", re.M)
+_FILES = re.compile(r"^\d+ files? changed by ([0-9a-f]{7}|\d+ commits of [\w, ]+):\n((?: {2}.+\n?)*)", re.M)
 _AS_IT_WAS = re.compile(r"as it was in generation (\d+)")
 
 
@@ -175,10 +175,10 @@ class WatchedTeam:
             assert len(lines - more) == min(len(commits), MOST), text
         assert ("is an old commit: what serves has all of it" in " ".join(text.split())) is span.is_old
         shown = _FILES.search(text)
-        words = ("-r", "--no-commit-id", "--name-only", "--diff-merges=first-parent")
-        files = self.clone.ids("diff-tree", *words, commit)
+        files = self.clone.ids("diff", "--name-only", f"{since}...{commit}") if span.comes else []
         assert set(shown[2].split() if shown else ()) == set(files), text
-        assert shown is None or shown[1] == commit[:7]
+        by = f"{len(span.comes)} commits of " if len(span.comes) > 1 else commit[:7]
+        assert shown is None or shown[1].startswith(by), text
         subject, author = self.clone.git("show", "-s", "--format=%s%n%an", commit).splitlines()
         assert text.splitlines()[1] == f"{commit[:7]} {subject}  {author}"
 

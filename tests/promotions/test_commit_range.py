@@ -20,6 +20,7 @@ from prefect_sluice.promotions.commits import commit_range
 from prefect_sluice.reporting.part import goes_line, old_line, titled
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.commits import range_lines
+from prefect_sluice.reporting.terminal.plan import files_lines
 from prefect_sluice.source import git
 from prefect_sluice.stages.commits_that_go import CommitLoss, judge
 from prefect_sluice.workspace.workspace import Workspace
@@ -91,6 +92,30 @@ def test_what_serves_and_a_branch_without_it(folder: Path, between: Ranged) -> N
     assert subjects(found) == (["deeper", "wider"], ["hotfix"])
     assert found == CommitRange.read(found.document() if found else {})
     assert subjects(between(served, new)) == (["hotfix"], ["deeper", "wider"])
+
+
+def test_the_files_are_those_of_all_commits_that_come(folder: Path, between: Ranged) -> None:
+    """And by whom; of an old commit none; of a part its own; of what an older Sluice wrote those of the newest commit."""
+    served, new = release_of(folder, "main"), release_of(folder, "feature")
+    found = between(new, served)
+    assert found is not None
+    assert (
+        plain(files_lines(new, found)) == "2 files changed by 2 commits of Cyd:\n  deeper.sql\n  wider.sql\n"
+    )
+    written(folder, "Ada", "later")
+    (folder / "later.sql").unlink()
+    run(folder, "commit", "-qam", "Not later")
+    newest = release_of(folder, "feature")
+    both = plain(files_lines(newest, between(newest, served)))
+    assert both == "2 files changed by 4 commits of Ada, Cyd:\n  deeper.sql\n  wider.sql\n"
+    assert files_lines(newest, between(newest, release_of(folder, "feature~2"))) == []
+    assert files_lines(release_of(folder, "main~1"), between(release_of(folder, "main~1"), served)) == []
+    part = part_of(folder, new, served, "wider.sql")
+    assert plain(files_lines(part, between(part, served))).endswith(":\n  wider.sql\n")
+    document = found.document()
+    del document["files"], document["changed"]
+    older = CommitRange.read(document)
+    assert plain(files_lines(new, older)).endswith(":\n  deeper.sql\n")
 
 
 def test_a_commit_forward_comes_and_nothing_goes_after_a_rollback_too(folder: Path, between: Ranged) -> None:

@@ -8,7 +8,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.base_words import ORIGIN, commit_rows, step_words
 from prefect_sluice.reporting.counted_notes import note_told
-from prefect_sluice.reporting.part import authors, brought_line, goes_line
+from prefect_sluice.reporting.part import authors, brought_line, files_of, goes_line
 from prefect_sluice.reporting.report.changes import codes
 from prefect_sluice.reporting.report.charts import PARTS, picture
 from prefect_sluice.reporting.report.limits import ReportLimits, few
@@ -92,15 +92,16 @@ def _release(report: Report) -> Facts:
         return []
     change, record = release.change, report.dossier
     brought, goes = brought_line(release, record.commits), goes_line(record.commits)
-    rest = len(change.files) - _FILES
-    files = codes(change.files[:_FILES], f" and {rest} more" if rest > 0 else "")
+    paths, number = files_of(release, record.commits)
+    rest = number - _FILES
+    files = codes(paths[:_FILES], f" and {rest} more" if rest > 0 else "")
     return [
         ("to", f"release {release.short}, {'a part' if release.composed else f'commit {change.short}'}"),
         *([("commits", brought)] if brought else []),
         *(commit_rows(record.base) if record.base else []),
         *([("goes", Piece("strong", goes))] if goes else []),
         ("author", f"{authors(release, record.commits) if brought else change.author}, {moment(change.at)}"),
-        ("files", files if change.files else "none"),
+        ("files", files if paths else "none"),
     ]
 
 

@@ -13,6 +13,7 @@ from prefect_sluice.planning.impact import ReachedConsumer
 from prefect_sluice.planning.plan import Action, Plan, Step
 from prefect_sluice.reporting.base_words import counts_line, grouped
 from prefect_sluice.reporting.counted_notes import note_told
+from prefect_sluice.reporting.part import changed_by, files_of
 from prefect_sluice.reporting.styled_text import (
     BLANK,
     Line,
@@ -71,7 +72,7 @@ def plan_lines(
     lines += reached_lines(reached, width)
     lines += given_up_lines(given_up, width)
     if release is not None:
-        lines += files_lines(release.change)
+        lines += files_lines(release, commits)
     return lines
 
 
@@ -200,14 +201,15 @@ def _consumer_lines(reached: Sequence[ReachedConsumer], width: int) -> list[Line
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
 
 
-def files_lines(change: Change) -> list[Line]:
-    """Return the files that the commit changed, no more of them than a screen has lines."""
-    if not change.files:
+def files_lines(release: Release, commits: CommitRange | None) -> list[Line]:
+    """Return the files that the commits that come change, no more of them than a screen has lines."""
+    files, number = files_of(release, commits)
+    if not files:
         return []
-    lines = [line(faint(f"{count(len(change.files), 'file')} changed by {change.short}:"))]
+    lines = [line(faint(f"{count(number, 'file')} changed by {changed_by(release, commits)}:"))]
     # In one piece each, however long: it is there to be copied.
-    lines += [line(path, indent=2) for path in change.files[:_MOST_FILES]]
-    more = len(change.files) - _MOST_FILES
+    lines += [line(path, indent=2) for path in files[:_MOST_FILES]]
+    more = number - _MOST_FILES
     return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
 
 

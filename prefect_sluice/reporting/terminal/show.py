@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.ledger import LedgerEntry
 from prefect_sluice.domain.promotion import Promotion
-from prefect_sluice.domain.release import Composed, Release
+from prefect_sluice.domain.release import CommitRange, Composed, Release
 from prefect_sluice.reporting.report.model import Headline, Report
 from prefect_sluice.reporting.styled_text import (
     BLANK,
@@ -32,7 +32,7 @@ from prefect_sluice.reporting.wording import moment, seconds, short
 def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
     """Return all of it."""
     record = report.dossier
-    lines = _release(record.release, width) if record.release else []
+    lines = _release(record.release, record.commits, width) if record.release else []
     where = record.promotion.environment if record.promotion else ""
     lines += section("Commits", range_lines(record.commits, where, width, base=record.base))
     for control in record.blocks:
@@ -94,7 +94,7 @@ def _laps(report: Report, width: int) -> list[Line]:
     return table(rows, right=(1,), indent=2, width=width, stretch=True) if rows else []
 
 
-def _release(release: Release, width: int) -> list[Line]:
+def _release(release: Release, commits: CommitRange | None, width: int) -> list[Line]:
     change = release.change
     return [
         line("release ", strong(short(release.id)), faint(f"  {release.id}")),
@@ -106,7 +106,7 @@ def _release(release: Release, width: int) -> list[Line]:
             width,
         ),
         *_composed(release.composed, width),
-        *(line(*one, indent=2) for one in files_lines(change)),
+        *(line(*one, indent=2) for one in files_lines(release, commits)),
     ]
 
 
