@@ -35,7 +35,7 @@ def _look(request: Request, named: tuple[str, ...], workspace: Workspace, base: 
         commits=plan_view.commits,
         base=plan_view.base,
     )
-    page = plan_page(report(record), links, plan_view.reasons)
+    page = plan_page(report(record), links, plan_view.reasons, plan_view.taken)
     about = f"What would be built for {plan_view.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
         key=key(ArtifactKind.PLAN, plan_view.plan.environment), markdown=page, description=about

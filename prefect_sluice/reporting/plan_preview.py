@@ -33,6 +33,7 @@ from prefect_sluice.promotions.take_release import chosen
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.runtime import process
+from prefect_sluice.stages.adopt import TakenNames, taken_names
 from prefect_sluice.stages.candidate import pace
 from prefect_sluice.stages.candidate.commit_expectations import edited
 from prefect_sluice.stages.compare_with_base import against_base, refuse_no_base
@@ -51,7 +52,8 @@ class PlanPreview:
     judges it, which public names do not show what was published (it would be refused), what the build is expected to
     cost, which edits of published rows its commits declare, what code of the change is held to while it runs (None: nobody
     asked for isolation), which commits come and go, what the last check of its commit came to there (None: it was not
-    checked), which promotions that wait its publish would end, and what of it is of its branch (None: nobody asked)."""
+    checked), which promotions that wait its publish would end, what of it is of its branch (None: nobody asked), and which public
+    names a release would be refused for (None: all are free, or taken over)."""
 
     plan: Plan
     release: Release
@@ -70,6 +72,7 @@ class PlanPreview:
     checked: CheckResult | None = None
     ends: tuple[EndedByPublish, ...] = ()
     base: AgainstBase | None = None
+    taken: TakenNames | None = None
 
 
 def planned(
@@ -117,6 +120,7 @@ def planned(
         None if release.composed else workspace.store.check(environment.name, release.change.commit),
         () if made.changes_nothing else _ends(workspace, made),
         against_base(workspace, environment, release, made, base, request.actor) if base else None,
+        taken_names(workspace, environment, made),
     )
 
 

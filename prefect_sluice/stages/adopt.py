@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from prefect_sluice.domain import adoption
@@ -34,26 +35,48 @@ def plan_adoption(
     return adoption.before_moving(live, found, takers), found
 
 
-def refuse_foreign_names(workspace: Workspace, environment: Environment, plan: Plan) -> None:
-    """Say now what Deploy would refuse later: a public name that holds what Sluice did not make, or what another
-    environment serves."""
+@dataclass(frozen=True, slots=True)
+class TakenNames:
+    """The public names of a plan that hold what is not its environment's, sorted: `what` they hold, and the `way_out`."""
+
+    names: tuple[str, ...]
+    what: str
+    way_out: str
+
+    @property
+    def problem(self) -> str:
+        """What stands in the way, with the first of the names."""
+        more = len(self.names) - _MOST
+        rest = f" and {more} more" if more > 0 else ""
+        return f"these public names {self.what}: {', '.join(self.names[:_MOST])}{rest}"
+
+
+def taken_names(workspace: Workspace, environment: Environment, plan: Plan) -> TakenNames | None:
+    """Return what Deploy would refuse a plan for: public names that hold what Sluice did not make, or what another environment
+    serves; None where all are free, or are taken over."""
+    if not environment.database.exists():
+        return None
     warehouse = workspace.warehouse(environment)
     wanted = {step.name.folded for step in plan.of(Action.REUSE, Action.BUILD, Action.CARRY)}
     owners = {name: owner for name, owner in warehouse.holders().items() if owner != environment.name}
     theirs = sorted(str(name) for name in wanted & owners.keys())
     if theirs:
         who = ", ".join(sorted({owners[name] for name in wanted & owners.keys()}))
-        raise Refused(
-            f"these public names are served by environment {who}: {_listed(theirs)}",
-            "give each environment its own schema: environments.<name>.target in sluice.yml",
-        )
+        fix = "give each environment its own schema: environments.<name>.target in sluice.yml"
+        return TakenNames(tuple(theirs), f"are served by environment {who}", fix)
     wanted -= {item.name.folded for item in plan.adopted}
     others = source_versions.others(warehouse.relations(), warehouse.generation(environment.name))
-    taken = [str(item.name) for item in others if item.name.folded in wanted]
-    if taken:
-        raise Refused(
-            f"these public names hold relations that Sluice did not make: {_listed(taken)}", _way_out(plan)
-        )
+    names = sorted(str(item.name) for item in others if item.name.folded in wanted)
+    return (
+        TakenNames(tuple(names), "hold relations that Sluice did not make", _way_out(plan)) if names else None
+    )
+
+
+def refuse_taken_names(workspace: Workspace, environment: Environment, plan: Plan) -> None:
+    """Say now what Deploy would refuse later."""
+    taken = taken_names(workspace, environment, plan)
+    if taken is not None:
+        raise Refused(taken.problem, taken.way_out)
 
 
 def _way_out(plan: Plan) -> str:
@@ -63,11 +86,6 @@ def _way_out(plan: Plan) -> str:
         f"take them over: sluice release --adopt --env {plan.environment} (it moves them into the store, and a rollback"
         " serves them again)"
     )
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - _MOST
-    return ", ".join(names[:_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def is_open(workspace: Workspace, environment: Environment, release: Release) -> bool:

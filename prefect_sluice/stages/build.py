@@ -54,7 +54,7 @@ def build(work: Work) -> Work:
     reach(FaultPoint.BUILD_PLANNED)
     commits = commit_range(workspace, plan, release)
     told = replace(work, release=release, plan=plan, commits=commits)
-    adopting.refuse_foreign_names(workspace, environment, plan)
+    adopting.refuse_taken_names(workspace, environment, plan)
     nodes = load(workspace, environment, release).project.nodes
     _refuse_readers_of_old_names(plan, nodes)
     _refuse_readers_of_what_goes(plan, nodes)

@@ -14,6 +14,9 @@ from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.promotion import ENDED
 from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.promotions.work import Status
+from prefect_sluice.reporting.plan_preview import planned
+from prefect_sluice.reporting.styled_text import plain
+from prefect_sluice.reporting.terminal.publishing import taken_lines
 from prefect_sluice.workspace.workspace import Workspace
 from tests.repository import repository
 
@@ -40,6 +43,13 @@ def test_a_name_that_somebody_else_owns_is_refused_before_the_build(project: Pat
         connection.execute("create table Orders as select 7 as id")
     with pytest.raises(Refused, match=r"did not make: main\.Orders"):
         pipeline.run(ReleaseRequest(project, "dev"))
+    plan = planned(ReleaseRequest(project, "dev"))
+    assert plan.taken is not None
+    text = plain(taken_lines(plan.taken))
+    assert "these public names hold relations that Sluice did not make:\n  main.Orders\n" in text
+    assert "take them over: sluice release --adopt --env dev" in text
+    adopting = planned(ReleaseRequest(project, "dev", adopt=True))
+    assert (adopting.taken, [str(one.name) for one in adopting.plan.adopted]) == (None, ["main.Orders"])
     store = Workspace.at(project).store
     assert not store.promotions()
     store.close()

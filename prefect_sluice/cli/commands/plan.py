@@ -71,10 +71,11 @@ def exit_code(preview: PlanPreview) -> int:
 
 
 def _show_preview(preview: PlanPreview, console: Console) -> None:
-    from prefect_sluice.reporting.styled_text import line, strong
+    from prefect_sluice.reporting.styled_text import BLANK, line, strong
     from prefect_sluice.reporting.terminal.dashboard import story_lines
     from prefect_sluice.reporting.terminal.plan import plan_lines
     from prefect_sluice.reporting.terminal.policy import policy_lines
+    from prefect_sluice.reporting.terminal.publishing import taken_lines
 
     console.show(
         plan_lines(
@@ -89,6 +90,7 @@ def _show_preview(preview: PlanPreview, console: Console) -> None:
             base=preview.base,
         )
     )
+    console.show([BLANK, *taken_lines(preview.taken, width=console.width), BLANK] if preview.taken else [])
     console.show([line(preview.protection.description)] if preview.protection else [])
     console.show([line(f"rows of {edit.relation} were edited: {edit.words}") for edit in preview.edited])
     policy = policy_lines(preview.policy, width=console.width)
@@ -116,6 +118,7 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
         "given_up": [consumer.document() for consumer in preview.given_up],
         "edited": [asdict(edit) for edit in preview.edited],
         **({"report": preview.story.document()} if preview.story else {}),
+        **({"taken": asdict(preview.taken)} if preview.taken else {}),
         "ends": [asdict(waiting) for waiting in preview.ends],
         **({"checked": check_document(preview.checked)} if preview.checked else {}),
         **({"isolation": preview.protection.tier} if preview.protection else {}),

@@ -18,8 +18,9 @@ from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.explain import why_lines
 from prefect_sluice.reporting.terminal.plan import costs_line, moved, summary, word
-from prefect_sluice.reporting.terminal.publishing import adopted_lines
+from prefect_sluice.reporting.terminal.publishing import adopted_lines, taken_lines
 from prefect_sluice.reporting.wording import short
+from prefect_sluice.stages.adopt import TakenNames
 
 _OPEN = 40
 """So many relations are seen at once."""
@@ -29,14 +30,19 @@ _HELD = 40
 _REASONS = 12
 
 
-def plan_page(report: Report, links: RunLinks, reasons: Sequence[StepReasons] = ()) -> str:
+def plan_page(
+    report: Report, links: RunLinks, reasons: Sequence[StepReasons] = (), taken: TakenNames | None = None
+) -> str:
     """Return what is built, carried over, relinked and removed, and why; of a plan of thousands what a person can read.
-    `reasons` are those of the nodes that somebody asked for by name."""
+    `reasons` are those of the nodes that somebody asked for by name; `taken` the public names that a release is refused for."""
     plan = report.dossier.plan
     if plan is None:
         return ""
     title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
     lines = [title, "", *about(report.dossier, links, ArtifactKind.PLAN), f"**{summary(plan)}**", ""]
+    if taken:
+        refusal = plain(taken_lines(taken)).splitlines()
+        lines += [*(f"* {escaped(taken_line.strip())}" for taken_line in refusal), ""]
     expected = costs_line(report.dossier.costs) if report.dossier.costs else ""
     lines += [escaped(expected), ""] if expected else []
     if report.publish:

@@ -10,6 +10,7 @@ from prefect_sluice.domain.counting import count
 from prefect_sluice.reporting.styled_text import Line, Style, faint, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.wording import seconds
+from prefect_sluice.stages.adopt import TakenNames
 from prefect_sluice.warehouse.publishing import Forecast, Published, PublishMode
 
 _MOST = 30
@@ -28,6 +29,16 @@ def adopted_lines(adopted: Sequence[Adopted], *, width: int = WIDTH) -> list[Lin
             lines += wrapped(note, width, indent=6, style=Style.FAINT)
     more = len(adopted) - _MOST
     return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+
+
+def taken_lines(taken: TakenNames, *, width: int = WIDTH) -> list[Line]:
+    """Return the public names that a release is refused for, and how it goes on."""
+    head = f"a release is refused: these public names {taken.what}:"
+    lines = wrapped(head, width, indent=0, style=Style.WARN)
+    lines += [line(name, indent=2) for name in taken.names[:_MOST]]
+    more = len(taken.names) - _MOST
+    lines += [line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else []
+    return [*lines, *wrapped(taken.way_out, width, indent=0)]
 
 
 def _becomes(relation: Adopted) -> str:
