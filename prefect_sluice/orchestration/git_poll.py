@@ -12,6 +12,7 @@ from prefect_sluice.domain.poll_rules import PollAttempt, PollBase, why_not_new
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.promotions.controls import current
 from prefect_sluice.source import git
+from prefect_sluice.source.branches import fetch, head
 from prefect_sluice.state.lease import at_work
 from prefect_sluice.workspace.workspace import Environment, Workspace
 
@@ -30,8 +31,8 @@ def poll_branch(workspace: Workspace, environment: Environment, branch: str) -> 
     Raises BadInput when the remote does not answer or has no such branch.
     """
     repository = git.root(workspace.root)
-    remote = git.fetch(repository) if branch != "HEAD" else ""
-    commit = git.head(repository, branch, remote)
+    remote = fetch(repository) if branch != "HEAD" else ""
+    commit = head(repository, branch, remote)
     why = why_not_new(commit, tries(workspace, environment.name), base(workspace, environment.name))
     if why:
         return PolledCommit(commit, f"nothing new on {branch}: {why}")
@@ -46,7 +47,7 @@ def fetch_ref(workspace: Workspace, ref: str) -> str:
     repository = git.root(workspace.root)
     if git.has(repository, ref):
         return ref
-    return git.head(repository, ref, git.fetch(repository))
+    return head(repository, ref, fetch(repository))
 
 
 def remember(workspace: Workspace, environment: Environment, commit: str, message: str) -> None:

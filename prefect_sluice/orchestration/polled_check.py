@@ -19,7 +19,7 @@ from prefect_sluice.promotions.request import CheckRequest
 from prefect_sluice.promotions.work import Work
 from prefect_sluice.runtime import process
 from prefect_sluice.source import git
-from prefect_sluice.source.branches import branch_heads
+from prefect_sluice.source.branches import branch_heads, fetch
 from prefect_sluice.stages.preview.end_previews import end_due
 from prefect_sluice.workspace.previews import BY_BRANCH
 from prefect_sluice.workspace.workspace import Environment, Workspace
@@ -73,7 +73,7 @@ def newest_unchecked(
     """Fetch, and return the newest head of a branch that matches and that no check came to an end for; None for none. Runs no
     stage, opens no warehouse. Repeatable. Raises BadInput when the remote does not answer."""
     repository = git.root(workspace.root)
-    heads = branch_heads(repository, git.fetch(repository))
+    heads = branch_heads(repository, fetch(repository))
     done = {check.commit for check in workspace.store.checks(environment.name) if check.ended is not None}
     return next_to_check(heads, patterns, done, process.now())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.poll_rules import BranchHead
 from prefect_sluice.source import git
 
@@ -25,7 +26,7 @@ def existing_branches(repository: Path) -> frozenset[str]:
 
     Raises BadInput when the remote does not answer, or asks for a password.
     """
-    remote, where = git.remote_of(repository), "refs/heads/"
+    remote, where = remote_of(repository), "refs/heads/"
     names = git.output(repository, "for-each-ref", "--format=%(refname)", where).split()
     if remote:
         names += [
@@ -49,3 +50,30 @@ def branch_heads(repository: Path, remote: str = "") -> tuple[BranchHead, ...]:
             at = datetime.fromtimestamp(int(seconds), UTC)
             heads.append(BranchHead(ref.removeprefix(f"{where}/"), commit, at))
     return tuple(heads)
+
+
+def fetch(repository: Path) -> str:
+    """Fetch what is new from `origin`, or the only remote there is; return its name, "" where there is none. Repeatable.
+
+    Raises BadInput when the remote does not answer, or asks for a password.
+    """
+    remote = remote_of(repository)
+    if remote:
+        git.output(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
+    return remote
+
+
+def remote_of(repository: Path) -> str:
+    """Return the remote that is fetched from: `origin`, or the only one there is; "" for none."""
+    names = git.output(repository, "remote").split()
+    return "origin" if "origin" in names else names[0] if len(names) == 1 else ""
+
+
+def head(repository: Path, branch: str, remote: str = "") -> str:
+    """Return the commit that a branch of the remote points at, else the local one. Raises BadInput when there is neither."""
+    for ref in ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}", branch]:
+        commit = git.commit_of(repository, ref)
+        if commit:
+            return commit
+    fix = "see which there are: git branch --all; git tag"
+    raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.source import git
+from prefect_sluice.source.branches import remote_of
 
 _WHOLE = "fetch its whole history: git fetch --unshallow; in a job of GitHub fetch-depth: 0, of GitLab GIT_DEPTH: 0"
 
@@ -41,7 +42,7 @@ def fork_point(repository: Path, ref: str, commit: str) -> ForkPoint:
 
 
 def _head(repository: Path, ref: str) -> str:
-    remote = git.remote_of(repository)
+    remote = remote_of(repository)
     here = next(
         (name for name in (ref, f"{remote}/{ref}" if remote else "") if name and git.has(repository, name)),
         "",

@@ -52,16 +52,14 @@ def root(folder: Path) -> Path:
 
 
 def resolve(repository: Path, ref: str, project: str) -> Change:
-    """Return the commit that `ref` names. Raises BadInput when there is none."""
-    commit = _commit(repository, ref)
+    """Return the commit that `ref` names. Raises BadInput when there is none, and where a branch and a tag of this name are two
+    commits: nobody guesses which is meant. A remote's branch has to be named in full."""
+    commit = commit_of(repository, ref)
     if not commit:
-        empty = _run(repository, "rev-parse", "--verify", "--quiet", "HEAD").returncode != 0
-        fix = (
-            "commit something first: git add . && git commit"
-            if empty
-            else "see which there are: git branch --all; git tag"
-        )
-        raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), fix)
+        raise BadInput(f"{ref!r} is not a commit, branch or tag", str(repository), _instead(repository, ref))
+    if len(set(_called(repository, ref, "refs/heads/", "refs/tags/").values())) > 1:
+        fix = f"name one of them in full: refs/heads/{ref} or refs/tags/{ref}"
+        raise BadInput(f"{ref!r} is a branch, and a tag on another commit", str(repository), fix)
     text = output(repository, "show", "--no-patch", f"--format={_FORMAT}", commit)
     with parsing("cannot be released", f"{repository}, commit {commit[:12]}", "write it anew"):
         name, tree, author, at, subject, parents, message = text.rstrip("\n").split("\0")
@@ -79,7 +77,35 @@ def resolve(repository: Path, ref: str, project: str) -> Change:
     )
 
 
-def _commit(repository: Path, ref: str) -> str:
+def _instead(repository: Path, ref: str) -> str:
+    """Return what to do about a ref that names nothing here."""
+    if _run(repository, "rev-parse", "--verify", "--quiet", "HEAD").returncode:
+        return "commit something first: git add . && git commit"
+    remotes = _called(repository, ref, "refs/remotes/*/")
+    if remotes:
+        names = [name.removeprefix("refs/remotes/") for name in remotes]
+        return f"it is a branch of a remote, known here as {' and '.join(names)}: sluice check {names[0]}"
+    return "see which there are: git branch --all; git tag"
+
+
+def _called(repository: Path, ref: str, *places: str) -> Mapping[str, str]:
+    """Return the refs in these places that bear a name, each with its commit; none for what cannot be the name of one."""
+    if (
+        ref == "HEAD"
+        or _ID.fullmatch(ref)
+        or _run(repository, "check-ref-format", f"refs/heads/{ref}").returncode
+    ):
+        return {}
+    form = "%(refname) %(objectname) %(*objectname)"
+    patterns = [f"{place}{ref}" for place in places]
+    named = [
+        line.split()
+        for line in output(repository, "for-each-ref", f"--format={form}", *patterns).splitlines()
+    ]
+    return {name: commit[-1] for name, *commit in named if name.endswith(f"/{ref}")}
+
+
+def commit_of(repository: Path, ref: str) -> str:
     """Return the id of the commit that `ref` names, "" where there is none. `^HEAD` names none: git calls it all but HEAD."""
     done = _run(repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
     name = done.stdout.decode(errors="replace").strip()
@@ -320,36 +346,9 @@ def ignores(repository: Path, path: str) -> bool:
     return not _run(repository, "check-ignore", "--quiet", "--", path).returncode
 
 
-def fetch(repository: Path) -> str:
-    """Fetch what is new from `origin`, or the only remote there is; return its name, "" where there is none. Repeatable.
-
-    Raises BadInput when the remote does not answer, or asks for a password.
-    """
-    remote = remote_of(repository)
-    if remote:
-        _bytes(repository, "fetch", "--quiet", "--no-recurse-submodules", remote)
-    return remote
-
-
-def remote_of(repository: Path) -> str:
-    """Return the remote that is fetched from: `origin`, or the only one there is; "" for none."""
-    names = output(repository, "remote").split()
-    return "origin" if "origin" in names else names[0] if len(names) == 1 else ""
-
-
 def has(repository: Path, ref: str) -> bool:
     """Say whether a ref names a commit that is here."""
-    return bool(_commit(repository, ref))
-
-
-def head(repository: Path, branch: str, remote: str = "") -> str:
-    """Return the commit that a branch of the remote points at, else the local one. Raises BadInput when there is neither."""
-    for ref in ([f"refs/remotes/{remote}/{branch}"] if remote else []) + [f"refs/heads/{branch}", branch]:
-        commit = _commit(repository, ref)
-        if commit:
-            return commit
-    fix = "see which there are: git branch --all; git tag"
-    raise BadInput(f"{branch!r} is not a commit, branch or tag", str(repository), fix)
+    return bool(commit_of(repository, ref))
 
 
 def _run(

@@ -151,6 +151,47 @@ def test_what_names_no_commit(repository: Repository, ref: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_branch_that_only_a_remote_has_is_named_in_full(repository: Repository, tmp_path: Path) -> None:
+    """It is not resolved: a release must not take what somebody else pushed for what was meant."""
+    repository.commit()
+    repository("branch", "team/feature")
+    repository("branch", "feature")
+    clone = Repository(tmp_path / "clone")
+    clone("remote", "add", "origin", str(repository.folder))
+    clone("fetch", "-q", "origin")
+    clone.commit()
+    for name in ("feature", "team/feature"):
+        with pytest.raises(BadInput) as refused:
+            git.resolve(clone.folder, name, ".")
+        assert (
+            refused.value.fix
+            == f"it is a branch of a remote, known here as origin/{name}: sluice check origin/{name}"
+        )
+        assert git.resolve(clone.folder, f"origin/{name}", ".").commit == repository("rev-parse", name)
+    clone("remote", "add", "fork", str(repository.folder))
+    clone("fetch", "-q", "fork")
+    with pytest.raises(
+        BadInput, match=r"known here as fork/feature and origin/feature: sluice check fork/feature"
+    ):
+        git.resolve(clone.folder, "feature", ".")
+
+
+def test_a_branch_and_a_tag_of_one_name_are_told_apart(repository: Repository) -> None:
+    """Git takes the tag, with a warning that nobody sees."""
+    first = repository.commit()
+    repository("branch", "v1")
+    repository("tag", "-a", "v1", "-m", "the same commit", "refs/heads/v1")
+    assert git.resolve(repository.folder, "v1", ".").commit == first
+    second = repository.commit("another")
+    repository("branch", "-f", "v1", second)
+    with pytest.raises(
+        BadInput, match=r"'v1' is a branch, and a tag on another commit; name one of them in full"
+    ):
+        git.resolve(repository.folder, "v1", ".")
+    assert git.resolve(repository.folder, "refs/heads/v1", ".").commit == second
+    assert git.resolve(repository.folder, "refs/tags/v1", ".").commit == first
+
+
 def test_a_repository_without_a_commit(repository: Repository) -> None:
     with pytest.raises(
         BadInput, match="'HEAD' is not a commit, branch or tag; commit something first: git add"
