@@ -6,6 +6,7 @@
 #
 # What a job of the forge would know is read from git: the repository from the remote `origin`, the commit from HEAD, or from
 # what is set already. CHANGE is the number of the pull request or merge request; without it there is no comment.
+# The report is written to $REPORT: by default into Sluice's own folder, which git ignores.
 # All other arguments are those of `sluice check`.
 set -eu
 
@@ -42,4 +43,4 @@ case $forge in
   *) usage ;;
 esac
 
-exec sluice check "$@" --report-to "$forge" --output "${REPORT:-sluice-report.html}"
+exec sluice check "$@" --report-to "$forge" --output "${REPORT:-.sluice/sluice-report.html}"

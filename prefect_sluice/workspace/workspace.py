@@ -252,12 +252,7 @@ class Workspace:
     @property
     def folder(self) -> Path:
         """The folder of our own files; made when first asked for, ignored by git by its own word, and private."""
-        folder = self.root / FOLDER
-        keep_private(folder, self._served)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-        return folder
+        return own_folder(self.root / FOLDER, self._served)
 
     @cached_property
     def _served(self) -> tuple[Path, ...]:
@@ -356,6 +351,16 @@ def one_per_database(environments: Iterable[Environment]) -> tuple[Environment, 
     for environment in environments:
         first.setdefault(environment.database.identity, environment)
     return tuple(first[identity] for identity in sorted(first))
+
+
+def own_folder(folder: Path, served: Iterable[Path] = ()) -> Path:
+    """Return a folder of our own files, made where it is not there: private as `keep_private` says, ignored by git by its own
+    word. Repeatable."""
+    keep_private(folder, served)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n", encoding="utf-8")
+    return folder
 
 
 def databases(environments: Iterable[Environment]) -> tuple[Database, ...]:

@@ -52,6 +52,9 @@ def action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]
             answer = bash(step["run"], folder, {**given, **env})
         else:
             assert (step["if"], step["uses"]) == ("${{ always() }}", "actions/upload-artifact@v4")
+            assert step["with"]["include-hidden-files"], (
+                "without it, nothing below a folder `.sluice` is taken along"
+            )
             assert (folder / filled_in(step["with"]["path"], expression, values)).is_file(), answer
     return answer
 

@@ -27,6 +27,12 @@ def head(folder: Path) -> str:
     return done.stdout.strip()
 
 
+def dirt(folder: Path) -> str:
+    """Return what lies in a checkout and is not committed."""
+    status = ["git", "status", "--porcelain", "--untracked-files=all"]
+    return subprocess.run(status, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
 def of_fork(fake: FakeForge, folder: Path) -> dict[str, str]:
     return fake.variables(head(folder), token=READS_ONLY)
 
@@ -58,9 +64,9 @@ def test_the_files_of_a_job_tell_the_forge_what_a_check_came_to(
         assert refused["body"].startswith("<!-- sluice: sluice/dev -->\n## ❌ dev: Check: Broken")
         assert "unique_orders_id" in refused["body"]
         assert summary.read_text() == refused["body"]
-        assert "Check: Broken" in (released / "sluice-report.html").read_text()
+        assert "Check: Broken" in (released / ".sluice/sluice-report.html").read_text()
 
-        (released / "sluice-report.html").unlink()  # the next job has a checkout of its own
+        (released / ".sluice/sluice-report.html").unlink()  # the next job has a checkout of its own
         commit(released, "Mended", orders=MENDED)
         code, said = component(released, {"environment": "dev"}, lab.variables(head(released)))
         assert code == 0, said
@@ -82,6 +88,11 @@ def test_the_files_of_a_job_tell_the_forge_what_a_check_came_to(
         assert hub.statuses[-1]["state"] == "success"
         assert len(hub.comments) == 1
         assert "## ✅ dev: Check: Mended" in hub.comments[0]["body"]
+        assert "Check: Mended" in (released / ".sluice/sluice-report.html").read_text()
+        assert dirt(released) == ""
+        elsewhere = {"GITHUB_API_URL": hub.url, "GITHUB_TOKEN": TOKEN, "REPORT": str(tmp_path / "r.html")}
+        assert bash(script, released, elsewhere)[0] == 0
+        assert (tmp_path / "r.html").is_file()
 
 
 def test_what_the_forge_does_not_take_changes_nothing_of_the_check(

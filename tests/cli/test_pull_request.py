@@ -75,7 +75,7 @@ def test_a_pull_request_is_refused_mended_seen_merged_and_its_preview_ends(
         assert code == 1, text
         assert (hub.statuses[-1]["context"], hub.statuses[-1]["state"]) == ("sluice/dev", "failure")
         assert schemas(flights) == [], "what is refused is not shown"
-        (flights.folder / "sluice-report.html").unlink()  # the next job has a checkout of its own
+        (flights.folder / ".sluice/sluice-report.html").unlink()  # the next job has a checkout of its own
 
         flights.git("checkout", "-q", "fewer")
         flights.edit(
@@ -87,7 +87,7 @@ def test_a_pull_request_is_refused_mended_seen_merged_and_its_preview_ends(
         code, text = action(flights.folder, inputs, job(flights, hub, event))
         assert code == 0, text
         assert (hub.statuses[-1]["context"], hub.statuses[-1]["state"]) == ("sluice/dev", "success")
-        (flights.folder / "sluice-report.html").unlink()
+        (flights.folder / ".sluice/sluice-report.html").unlink()
         [comment] = hub.comments
         assert "## ✅ dev: Check: " in comment["body"]
         shown = next(schema for schema in schemas(flights) if schema.endswith("marts"))

@@ -37,6 +37,15 @@ def test_every_stage_has_its_time(shared: Path, run: Run) -> None:
     assert [node["part"] for node in told["lineage"]["nodes"]].count("build") == 2
 
 
+def test_a_folder_of_our_own_is_made_for_a_report_and_git_ignores_it(
+    shared: Path, run: Run, tmp_path: Path
+) -> None:
+    """As a job of a forge writes it where no sluice.yml lies beside."""
+    assert run("report", "-C", shared, "--output", tmp_path / ".sluice" / "r.html").code == 0
+    assert (tmp_path / ".sluice" / ".gitignore").read_text() == "*\n"
+    assert (tmp_path / ".sluice").stat().st_mode & 0o077 == 0
+
+
 def test_the_page_is_one_file(shared: Path, run: Run, tmp_path: Path) -> None:
     file = tmp_path / "a report.html"
     told = run("report", "-C", shared, "--output", file)

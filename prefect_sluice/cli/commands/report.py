@@ -150,10 +150,14 @@ def _write(output: Path, text: str, console: Console) -> None:
 
 
 def write_file(output: Path, text: str) -> None:
-    """Write a report into a file. Raises BadInput where that cannot be."""
+    """Write a report into a file; a folder of Sluice's own (.sluice) is made for it, so that nothing lies uncommitted in a
+    checkout. Raises BadInput where that cannot be."""
     from prefect_sluice.domain.errors import BadInput
+    from prefect_sluice.workspace.workspace import FOLDER, own_folder
 
     try:
+        if output.parent.name == FOLDER and not output.parent.exists():
+            own_folder(output.parent)
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         why = error.strerror or type(error).__name__
