@@ -25,6 +25,7 @@ from prefect_sluice.runtime import process
 from prefect_sluice.runtime.redaction import concealed
 from prefect_sluice.source import git
 from prefect_sluice.source.fork_point import fork_point
+from prefect_sluice.state.exported import imported_here
 
 
 @dataclass
@@ -45,7 +46,11 @@ class ForgeReport:
         message = work.outcome.message if work.outcome else ""
         url = self.forge.job.url
         if work.promotion is None:
-            body = short_comment(self.context, "❌ Refused" if code else "✅ Nothing is new", message, url)
+            copy = imported_here(
+                work.workspace.store, work.workspace.environment(work.request.environment).name
+            )
+            whole = f"{message}; this is {copy.line}" if copy else message
+            body = short_comment(self.context, "❌ Refused" if code else "✅ Nothing is new", whole, url)
         else:
             made = report(of_work(work))
             body = comment(made, self.context, url, limit=self.limit)

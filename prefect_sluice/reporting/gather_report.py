@@ -25,6 +25,7 @@ from prefect_sluice.reporting.web_addresses import way_of
 from prefect_sluice.reporting.write_pages import web
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.candidate import pace
+from prefect_sluice.state.exported import imported_here
 from prefect_sluice.state.store import StateStore
 from prefect_sluice.warehouse.publishing import Forecast
 from prefect_sluice.workspace.policy_in_force import recorded
@@ -79,6 +80,7 @@ def dossier(
         base=_base(entries),
         displaced=_displaced(workspace, environment, promotion, serves),
         reach=reach_of(workspace, promotion, plan, reports),
+        copy=imported_here(store, promotion.environment),
         way=way_of(workspace, promotion),
         web=web(workspace),
         at=process.now(),

@@ -25,6 +25,7 @@ from prefect_sluice.reporting.status_page import (
 from prefect_sluice.reporting.web_addresses import form_url, way_of
 from prefect_sluice.reporting.write_pages import address_of
 from prefect_sluice.runtime import process
+from prefect_sluice.state.exported import imported_here
 from prefect_sluice.state.records import Preview
 from prefect_sluice.workspace.previews import preview_schema
 from prefect_sluice.workspace.workspace import Workspace
@@ -50,6 +51,7 @@ def standing(workspace: Workspace) -> tuple[EnvironmentCard, ...]:
             _stand(workspace, name, present.get(name), controls),
             dashboards=_dashboards(workspace, name, present),
             previews=tuple(_preview(workspace, preview) for preview in previews if preview.like == name),
+            copy=copied.line if (copied := imported_here(workspace.store, name)) else "",
         )
         for name in workspace.environments
     )

@@ -52,7 +52,8 @@ class PreviewCard:
 class EnvironmentCard:
     """The card of an environment ("": for what is in no environment). `generation` 0: nothing is served. `title` is what serves,
     `since` when it was published (UTC), `page` its report, `links` are forms by what they do, `dashboards`
-    those that can be promoted to it, with the form, `previews` what checks for it are shown in."""
+    those that can be promoted to it, with the form, `previews` what checks for it are shown in, `copy` what it is a copy of ("":
+    it is none)."""
 
     environment: str
     generation: int = 0
@@ -64,6 +65,7 @@ class EnvironmentCard:
     links: tuple[tuple[str, str], ...] = ()
     dashboards: tuple[tuple[str, str], ...] = ()
     previews: tuple[PreviewCard, ...] = ()
+    copy: str = ""
 
 
 def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str:
@@ -73,6 +75,7 @@ def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str
     for stand in stands:
         lines += [f"### {escaped(stand.environment or 'Wherever it goes')}", ""]
         lines += [f"* {_serves(stand)}"] if stand.environment else []
+        lines += [f"* {escaped(stand.copy)}"] if stand.copy else []
         lines += [f"* ⏳ {_waiting(waiting)}" for waiting in stand.waits]
         lines += [f"* ⛔ {escaped(stop.told)}{_lift(stop)}" for stop in stand.stops]
         lines += [f"* 👁 {_preview(preview)}" for preview in stand.previews]

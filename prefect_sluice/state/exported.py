@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.state.codec import readable
-from prefect_sluice.state.store import StateStore
+
+if TYPE_CHECKING:  # the store brings SQLAlchemy with it
+    from prefect_sluice.state.store import StateStore
 
 IMPORTED = "environment.imported"
 """The ledger's entry of an import. Its facts are those of the export that was put in place."""
@@ -40,6 +41,8 @@ class Export:
 
 def export_of(document: object) -> Export:
     """Return the export that a document describes. Raises ValueError for what describes none."""
+    from pydantic import TypeAdapter  # most environments are no copy
+
     return TypeAdapter(Export).validate_python(document)
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pytest
 
 from prefect_sluice.maintenance import export
 from prefect_sluice.maintenance.export import FACTS, STATE, WAREHOUSE
+from prefect_sluice.source import git as source
 from prefect_sluice.state.store import StateStore
 from tests.cli.conftest import Run, git
+from tests.reporting.forges.server import serving
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +56,25 @@ def _story(run: Run, folder: Path) -> dict[str, Any]:
     return {"code": answer.code, "status": told["status"], "steps": steps, "gates": gates}
 
 
+def _hold_copy(run: Run, exported: Path, there: Path) -> None:
+    """Each place where people look says in a line that this is a copy, of what and as of when; at home none does."""
+    facts = json.loads((exported / FACTS).read_text())
+    at = f"{datetime.fromisoformat(facts['at']):%Y-%m-%d %H:%M} UTC"
+    line = f"a copy of what served in dev as of {at}: generation 2, release {facts['release'][:7]}"
+    prod, dev = (
+        next(
+            one["copy"]
+            for one in json.loads(run("status", "-C", there, "--json").out)["environments"]
+            if one["environment"] == name
+        )
+        for name in ("prod", "dev")
+    )
+    assert (prod, dev) == (None, {key: value for key, value in facts.items() if key != "version"})
+    for words in (("status",), ("doctor",), ("report",)):
+        answer = run(*words, "-C", there)
+        assert " ".join(answer.out.split()).count(line) == 1, answer.out
+
+
 @pytest.mark.parametrize("orders", [DEARER, "select range // 2 as id, range as amount from range(30)\n"])
 def test_a_check_there_tells_what_it_tells_at_home(
     run: Run, released: Path, exported: Path, there: Path, commit: Commit, orders: str
@@ -63,7 +85,23 @@ def test_a_check_there_tells_what_it_tells_at_home(
     home = _story(run, released)
     assert {step["action"] for step in home["steps"]} >= {"build", "reuse"}
     assert _story(run, there) == home
+    _hold_copy(run, exported, there)
     assert "generation 2" in run("status", "--env", "dev", "-C", there).out
+
+
+@pytest.mark.parametrize("ref", ["HEAD", "HEAD~1"])
+def test_a_forge_is_told_that_it_was_checked_beside_a_copy(
+    run: Run, exported: Path, there: Path, monkeypatch: pytest.MonkeyPatch, ref: str
+) -> None:
+    """In the one comment, also where nothing is new and there is no report."""
+    assert run("import", exported, "-C", there, "--as", "Ada").code == 0
+    commit = source.resolve(there, ref, ".").commit
+    with serving("gitlab") as fake:
+        for name, value in fake.variables(commit).items():
+            monkeypatch.setenv(name, value)
+        run("check", ref, "-C", there, "--env", "dev", "--report-to", "gitlab")
+        (comment,) = fake.comments
+    assert comment["body"].count("this is a copy of what served in dev as of ") == 1
 
 
 def test_of_what_stays_at_home_nothing_is_said_there(
@@ -82,6 +120,9 @@ def test_of_what_stays_at_home_nothing_is_said_there(
     assert run("import", tmp_path / "out", "-C", there, "--as", "Ada").code == 0
     sick = run("doctor", "-C", there)
     assert (sick.code, sick.err) == (0, ""), sick.out
+    assert [found["check"] for found in json.loads(run("doctor", "-C", there, "--json").out)["findings"]] == [
+        "copy"
+    ]
     status = run("status", "-C", there).out
     assert "waits" not in status
     assert run("rollback", "-C", there, "--env", "dev", "--as", "Ada", "--reason", "tried").code == 0

@@ -104,6 +104,7 @@ def _standing(
 ) -> EnvironmentStanding:
     from prefect_sluice.domain.controls import on
     from prefect_sluice.reporting.terminal.status import EnvironmentStanding
+    from prefect_sluice.state.exported import imported_here
 
     generation, problem = _generation(workspace, environment)
     release = store.release(generation.release) if store and generation else None
@@ -122,6 +123,7 @@ def _standing(
         displaced=workspace.warehouse(environment).displaced(environment.name)
         if generation and generation.number
         else (),
+        copy=imported_here(store, environment.name) if store else None,
     )
 
 
@@ -203,6 +205,7 @@ def _document(standing: EnvironmentStanding) -> Json:
         "old_names": [old_name.document() for old_name in old_names.of(standing.generation)]
         if standing.generation
         else [],
+        "copy": standing.copy.document() if standing.copy else None,
         "recorded_generation": standing.recorded,
         "open": [
             {**json_documents.promotion(attempt.promotion), "next": attempt.next} for attempt in standing.open

@@ -14,7 +14,9 @@ from prefect_sluice.maintenance.doctor.complaint import Complaint, Examined, Rep
 from prefect_sluice.promotions.records import OPEN
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.stage import candidate_is_whole
+from prefect_sluice.state.exported import imported_here
 from prefect_sluice.state.lease import at_work, holder_is_dead
+from prefect_sluice.state.store import StateStore
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Environment, one_per_database
 
@@ -30,6 +32,7 @@ def examine(patient: Examined) -> Iterator[Complaint]:
             for promotion in patient.store.promotions(environment=environment.name, states=OPEN):
                 yield from _open(patient, environment, promotion)
             yield from _tools(patient, environment)
+            yield from _copy(patient.store, environment)
     yield from _ledger(patient)
     yield from _forgotten(patient)
 
@@ -232,6 +235,19 @@ def _tools(patient: Examined, environment: Environment) -> Iterator[Complaint]:
                 f"see what: sluice plan --env {environment.name}",
                 note=True,
             )
+
+
+def _copy(store: StateStore, environment: Environment) -> Iterator[Complaint]:
+    copied = imported_here(store, environment.name)
+    if copied is not None:
+        yield Complaint(
+            "copy",
+            environment.name,
+            f"this is {copied.line}",
+            "what is released or approved here is not released there",
+            f"check commits beside it: sluice check --env {environment.name}; newer: sluice export there, sluice import here",
+            note=True,
+        )
 
 
 def _installed(name: str) -> str:

@@ -85,6 +85,7 @@ def _request_lines(report: Report) -> list[str]:
             else "nothing served yet"
         )
         lines.append(f"* from {escaped(base)}")
+        lines += [f"* this is {escaped(record.copy.line)}"] if record.copy else []
     if release is not None:
         change = release.change
         brought, goes = brought_line(release, record.commits), goes_line(record.commits)

@@ -23,6 +23,7 @@ from prefect_sluice.planning.costs import ExpectedCosts
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.reporting.forms_for_commands import Web
 from prefect_sluice.reporting.styled_text import Style
+from prefect_sluice.state.exported import Export
 from prefect_sluice.warehouse.publishing import Forecast
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -59,7 +60,8 @@ class ReleaseRecord:
     not, or it cannot be told), `costs` what its build is expected to take and to bring (None: it is built), `policy`
     which policy judges it and what it changes of it. `commits` are those that come and go with it (None: it is no other commit
     than what served, or an older Sluice began it), `base` what of its plan is of its branch (None: nobody asked). `reach` is what
-    the columns that it changes reach (None: it changes none, or nobody can tell any more). `displaced`
+    the columns that it changes reach (None: it changes none, or nobody can tell any more). `copy` is the export that its
+    environment was made of (None: it is no copy). `displaced`
     are the public names that do not show what it serves, `way` is where its run and form are in a browser, `web` where all
     forms are. `at` is when this was read, UTC.
     """
@@ -88,6 +90,7 @@ class ReleaseRecord:
     base: AgainstBase | None = None
     displaced: tuple[Displaced, ...] = ()
     reach: ChangeReach | None = None
+    copy: Export | None = None
     way: WebLinks = WebLinks()
     web: Web = field(default_factory=Web)
     at: datetime = _NEVER

@@ -71,6 +71,7 @@ def _request_rows(report: Report) -> Facts:
             else "nothing: it serves nothing yet"
         )
         rows += [("environment", promotion.environment), ("from", base)]
+        rows += [("copy", record.copy.line)] if record.copy else []
     rows += _release(report)
     if record.way.run:
         rows.append(("run", Piece("link", record.way.name or "in Prefect", record.way.run)))

@@ -22,6 +22,7 @@ from prefect_sluice.reporting.styled_text import BLANK, Line, Span, Style, faint
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.terminal.promotion import SAID, going_on
 from prefect_sluice.reporting.wording import ago, moment, short, size
+from prefect_sluice.state.exported import Export
 
 _LABEL = 13
 _MOST_NAMES = 5
@@ -58,7 +59,7 @@ class EnvironmentStanding:
 
     `size` is that of the warehouse file, in bytes. `controls` are the holds and freezes in force here, and the
     block of the release that serves. `refresh` is the last attempt to refresh everything; `displaced` are the public names
-    under which something else stands than what was published.
+    under which something else stands than what was published, `copy` the export that it was made of (None: it is no copy).
     """
 
     name: str
@@ -73,6 +74,7 @@ class EnvironmentStanding:
     controls: tuple[Control, ...] = ()
     refresh: LastRefresh | None = None
     displaced: tuple[Displaced, ...] = ()
+    copy: Export | None = None
 
 
 def status_lines(
@@ -86,7 +88,9 @@ def status_lines(
 
 
 def _environment(standing: EnvironmentStanding, now: datetime, width: int) -> list[Line]:
-    lines = [*_serves(standing, now, width), _warehouse(standing)]
+    lines = [*_serves(standing, now, width)]
+    lines += _wrapped("copy", standing.copy.line, Style.WARN, width) if standing.copy else []
+    lines.append(_warehouse(standing))
     lines += _displaced(standing.displaced, width)
     lines += _old_names(standing.generation, width)
     lines += [part for control in standing.controls for part in _control(control, standing, width)]
