@@ -22,6 +22,7 @@ from prefect_sluice.dbt.core.cancellation import end_threads, let_go, stoppable
 from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.core.flag_sources import named_at_once
 from prefect_sluice.dbt.core.hooks import copied_to
+from prefect_sluice.dbt.core.relation_cache import ASKED_FOR_WHEN_NEEDED, one_node_for_each_schema
 from prefect_sluice.dbt.core.schema_files import known_by_the_last_read
 from prefect_sluice.dbt.core.seeds import take_from
 from prefect_sluice.dbt.core.selection import marked
@@ -100,7 +101,7 @@ class Commands:
 
     def _compiled(self, manifest: Manifest, fqns: Sequence[str]) -> Any:
         """Return dbt's answer, or None where a node wants data. The error ends here: its frames hold connections."""
-        selection = ("--indirect-selection", "empty", "--select", *fqns)
+        selection = (ASKED_FOR_WHEN_NEEDED, *_ONLY_WHAT_IS_ASKED, "--select", *fqns)
         try:
             return self._invoke("compile", *selection, manifest=manifest, tolerant=True)
         except DbtFailed as error:
@@ -206,6 +207,7 @@ class Commands:
             _own_modules(self.session.project),
             disconnected(),
             as_in_the_warehouse(),
+            one_node_for_each_schema(),
             named_at_once(),
             contextlib.redirect_stdout(io.StringIO()),
             stoppable(),

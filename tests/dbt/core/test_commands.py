@@ -153,3 +153,17 @@ def test_a_command_that_broke_off_leaves_no_threads(shop: Shop) -> None:
     before = set(threading.enumerate())
     assert not commands.compile(manifest, ["fqn:shop.loose"])
     assert set(threading.enumerate()) <= before
+
+
+def test_a_database_is_opened_only_for_a_text_that_asks_it(shop: Shop) -> None:
+    asks = "select {{ 1 if adapter.get_relation(this.database, this.schema, 'kept') else 0 }} as there"
+    shop.write("models/asking.sql", asks)
+    commands = shop.commands()
+    manifest, side = commands.parse(), commands.session.side
+    side.unlink(missing_ok=True)
+    assert commands.compile(manifest, ["fqn:shop.loose"])["model.shop.loose"] == "select 1 as id"
+    assert not side.exists(), "nothing in it was asked for"
+
+    with duckdb.connect(str(side)) as connection:
+        connection.execute("create table main.kept as select 1 as id")
+    assert "select 1 as there" in commands.compile(manifest, ["fqn:shop.asking"])["model.shop.asking"]
