@@ -123,3 +123,9 @@ def strong(text: str) -> Span:
 def faint(text: str) -> Span:
     """Return a span that steps back."""
     return Span(text, Style.FAINT)
+
+
+def and_more(number: int, where: str = "all of them: --json") -> list[Line]:
+    """Return the line that tells how many more a list has, and `where` ("": not told); none where `number` is not above 0."""
+    note = f" ({where})" if where else ""
+    return [line(faint(f"and {number} more{note}"), indent=2)] if number > 0 else []

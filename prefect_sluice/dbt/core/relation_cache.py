@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,17 +18,13 @@ def one_node_for_each_schema() -> Generator[None]:
     what they are made from, only the place differs, which a schema does not have."""
     from dbt.adapters.base.impl import BaseAdapter
 
-    gathering = _of_one_node_each(vars(BaseAdapter)["_get_cache_schemas"])
-    with replaced(BaseAdapter, _get_cache_schemas=gathering):
-        yield
+    by_dbt = vars(BaseAdapter)["_get_cache_schemas"]
 
-
-def _of_one_node_each(gathers: Callable[..., Any]) -> Callable[..., Any]:
     def _get_cache_schemas(self: Any, relation_configs: Iterable[Any]) -> Any:
-        nodes = {_schema_of(node): node for node in relation_configs}
-        return gathers(self, nodes.values())
+        return by_dbt(self, {_schema_of(node): node for node in relation_configs}.values())
 
-    return _get_cache_schemas
+    with replaced(BaseAdapter, _get_cache_schemas=_get_cache_schemas):
+        yield
 
 
 def _schema_of(node: Any) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.maintenance.leave import LeaveOutcome, LeavePlan
-from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line, strong, wrapped
+from prefect_sluice.reporting.styled_text import Line, Span, Style, and_more, line, strong, wrapped
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.terminal.publishing import forecast_lines, publish_text
 
@@ -22,9 +22,7 @@ def leaving_lines(environment: str, leaving: LeavePlan, *, width: int = WIDTH) -
     ]
     rows = [("view" if departure.sql else "table", str(departure.name)) for departure in names[:_MOST]]
     lines += table(rows, indent=2, width=width)
-    if len(names) > _MOST:
-        lines.append(line(faint(f"and {len(names) - _MOST} more (all of them: --json)"), indent=2))
-    return [*lines, *forecast_lines(leaving.expected, width)]
+    return [*lines, *and_more(len(names) - _MOST), *forecast_lines(leaving.expected, width)]
 
 
 def left_lines(environment: str, left: LeaveOutcome, *, width: int = WIDTH) -> list[Line]:

@@ -19,6 +19,7 @@ from prefect_sluice.reporting.styled_text import (
     Line,
     Span,
     Style,
+    and_more,
     faint,
     labelled,
     line,
@@ -119,9 +120,7 @@ def steps_lines(
         ]
     for uid, why in list(plan.held.items())[:_MOST_STEPS]:
         lines += wrapped(f"left as it is: {'.'.join(uid.split('.')[2:])} ({why})", width, style=Style.FAINT)
-    if len(steps) > _MOST_STEPS:
-        lines.append(line(faint(f"and {len(steps) - _MOST_STEPS} more (all of them: --json)"), indent=2))
-    return [*lines, *_old_names(plan, width)]
+    return [*lines, *and_more(len(steps) - _MOST_STEPS), *_old_names(plan, width)]
 
 
 def _rows(steps: Sequence[Step], width: int, reports: Sequence[GateReport]) -> list[Line]:
@@ -139,8 +138,7 @@ def _old_names(plan: Plan, width: int) -> list[Line]:
     shown_names = [part for old_name in shown for part in wrapped(old_name.words, width, style=Style.FAINT)]
     ends = (f"{old_name.name}: old name of {old_name.new}, ends with this" for old_name in plan.ended)
     gone = [part for text in ends for part in wrapped(text, width)]
-    more = len(plan.old_names) - len(shown)
-    return [*gone, *shown_names, *([line(faint(f"and {more} more"), indent=2)] if more > 0 else [])]
+    return [*gone, *shown_names, *and_more(len(plan.old_names) - len(shown), where="")]
 
 
 def _note(step: Step, width: int, reports: Sequence[GateReport]) -> list[Line]:
@@ -197,8 +195,7 @@ def _consumer_lines(reached: Sequence[ReachedConsumer], width: int) -> list[Line
         breaks = [Span("breaks ", Style.BAD)] if consumer.breaking else []
         first, *more = wrapped(f"{consumer.title}: {consumer.told()}", width - len("breaks ") * bool(breaks))
         lines += [line("  ", *breaks, *first[1:]), *more]
-    more = len(reached) - _MOST_CONSUMERS
-    return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+    return [*lines, *and_more(len(reached) - _MOST_CONSUMERS)]
 
 
 def files_lines(release: Release, commits: CommitRange | None) -> list[Line]:
@@ -209,8 +206,7 @@ def files_lines(release: Release, commits: CommitRange | None) -> list[Line]:
     lines = [line(faint(f"{count(number, 'file')} changed by {changed_by(release, commits)}:"))]
     # In one piece each, however long: it is there to be copied.
     lines += [line(path, indent=2) for path in files[:_MOST_FILES]]
-    more = number - _MOST_FILES
-    return [*lines, line(faint(f"and {more} more"), indent=2)] if more > 0 else lines
+    return [*lines, *and_more(number - _MOST_FILES, where="")]
 
 
 def moved(plan: Plan) -> tuple[Step, ...]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from prefect_sluice.domain.adoption import Adopted
 from prefect_sluice.domain.counting import count
-from prefect_sluice.reporting.styled_text import Line, Style, faint, line, wrapped
+from prefect_sluice.reporting.styled_text import Line, Style, and_more, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
 from prefect_sluice.reporting.wording import seconds
 from prefect_sluice.stages.adopt import TakenNames
@@ -27,8 +27,7 @@ def adopted_lines(adopted: Sequence[Adopted], *, width: int = WIDTH) -> list[Lin
         if relation.loses:
             note = f"note: not moved along, and gone: {', '.join(relation.loses)}"
             lines += wrapped(note, width, indent=6, style=Style.FAINT)
-    more = len(adopted) - _MOST
-    return [*lines, line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else lines
+    return [*lines, *and_more(len(adopted) - _MOST)]
 
 
 def taken_lines(taken: TakenNames, *, width: int = WIDTH) -> list[Line]:
@@ -36,9 +35,7 @@ def taken_lines(taken: TakenNames, *, width: int = WIDTH) -> list[Line]:
     head = f"a release is refused: these public names {taken.what}:"
     lines = wrapped(head, width, indent=0, style=Style.WARN)
     lines += [line(name, indent=2) for name in taken.names[:_MOST]]
-    more = len(taken.names) - _MOST
-    lines += [line(faint(f"and {more} more (all of them: --json)"), indent=2)] if more > 0 else []
-    return [*lines, *wrapped(taken.way_out, width, indent=0)]
+    return [*lines, *and_more(len(taken.names) - _MOST), *wrapped(taken.way_out, width, indent=0)]
 
 
 def _becomes(relation: Adopted) -> str:
