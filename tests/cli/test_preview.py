@@ -187,7 +187,7 @@ def test_a_project_without_a_pattern_is_told_what_to_write(run: Run, released: P
     assert "dev has no previews: no pattern of sluice.yml is like it" in answer.err
     assert "'pr-*': {like: dev}" in answer.err
     for name, says in (
-        ("pr-1", "there is no preview 'pr-1'"),
+        ("pr-1", "there is no preview 'pr-1' (there are: none)"),
         ("prod", "'prod' is an environment, and no preview"),
     ):
         ended = run("end-preview", name, "-C", released)

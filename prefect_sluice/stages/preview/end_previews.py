@@ -74,10 +74,11 @@ def _recorded(workspace: Workspace, name: str) -> Preview | EndedPreview:
         return EndedPreview(name, preview.reason, preview.ended, preview) if preview.ended else preview
     if store and (entry := next(store.entries_back(name, ENDED), None)):
         return EndedPreview(name, str(entry.facts.get("reason", "")), entry.at)
+    there = ", ".join(preview.name for preview in store.previews()) if store else ""
     what = (
         f"{name!r} is an environment, and no preview"
         if name in workspace.environments
-        else f"there is no preview {name!r}"
+        else f"there is no preview {name!r} (there are: {there or 'none'})"
     )
     raise BadInput(what, step=NextStep.of("see which there are: ", Command.of("previews")))
 
