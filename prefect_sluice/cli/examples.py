@@ -37,6 +37,7 @@ EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "end-preview": (
         ("sluice end-preview pr-12", "its names go at once"),
         ("sluice end-preview pr-12 --as ada", "and the ledger says who ended it"),
+        ("sluice end-preview pr-12 --if-exists", "in a job of CI: its check may never have passed"),
     ),
     "release": (
         ("sluice release", "HEAD, into the default environment"),

@@ -59,6 +59,15 @@ def action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]
     return answer
 
 
+def closing_job(number: int, folder: Path) -> tuple[int, str]:
+    """Run the commands of the workflow in docs/ci.md that ends the preview of a pull request as it is closed."""
+    blocks = (CI.parents[1] / "docs" / "ci.md").read_text(encoding="utf-8").split("```text\n")[1:]
+    [workflow] = [text for block in blocks if "types: [closed]" in (text := block.partition("```")[0])]
+    [job] = yaml.safe_load(workflow)["jobs"].values()
+    [command] = [step["run"] for step in job["steps"] if "run" in step]
+    return bash(filled_in(command, r"\$\{\{ ([\w.]+) \}\}", {"github.event.number": str(number)}), folder, {})
+
+
 def component(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:
     """Run the component's job as GitLab would make it from these inputs."""
     spec, _ = yaml.safe_load_all((CI / "gitlab" / "sluice-check.yml").read_text())

@@ -18,6 +18,7 @@ from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.source import git
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Workspace
+from tests.cli.forge_jobs import closing_job
 from tests.warm_commands import Commands
 
 Run = Callable[..., Any]
@@ -195,9 +196,36 @@ def test_a_project_without_a_pattern_is_told_what_to_write(run: Run, released: P
         assert ended.err == f"sluice: {says}; see which there are: sluice previews\n"
 
 
+def test_the_job_of_a_pull_request_that_is_closed_is_green_with_a_preview_and_without(
+    run: Run, with_pattern: Path, commit: Commit
+) -> None:
+    """Its step as it stands in docs/ci.md: first for one whose check was refused, then for one that is shown; and again."""
+    folder = with_pattern
+    assert document(run, "check", "-C", folder, "--serve", "pr-7", "--as", "Ada")["status"] == "refused"
+    assert closing_job(7, folder) == (0, "there is no preview 'pr-7': nothing to end\n")
+    commit(folder, "Mended", orders=MENDED)
+    assert document(run, "check", "-C", folder, "--serve", "pr-7", "--as", "Ada")["status"] == "checked"
+    code, text = closing_job(7, folder)
+    assert (code, text.startswith("preview pr-7 has ended: ")) == (0, True), text
+    assert names(folder, "pr_7") == []
+    assert closing_job(7, folder) == (0, text)
+
+
+def test_where_there_may_be_none_to_end_that_is_said_and_no_error(run: Run, with_pattern: Path) -> None:
+    """`--if-exists` is for jobs. What is no preview at all is refused all the same, and nothing is recorded."""
+    folder, entries = with_pattern, len(list(Workspace.at(with_pattern).store.entries()))
+    none = run("end-preview", "pr-7", "--if-exists", "-C", folder)
+    assert (none.code, none.out, none.err) == (0, "there is no preview 'pr-7': nothing to end\n", "")
+    assert document(run, "end-preview", "pr-7", "--if-exists", "-C", folder)["preview"] is None
+    refused = run("end-preview", "dev", "--if-exists", "-C", folder)
+    assert (refused.code, "'dev' is an environment, and no preview" in refused.err) == (2, True)
+    assert len(list(Workspace.at(folder).store.entries())) == entries
+
+
 def test_to_end_a_preview_makes_no_state_store(run: Run, project: Path) -> None:
     """Nothing was checked there yet."""
     assert run("end-preview", "pr-1", "-C", project).code == 2
+    assert run("end-preview", "pr-1", "--if-exists", "-C", project).code == 0
     assert not (project / ".sluice" / "state.db").exists()
 
 

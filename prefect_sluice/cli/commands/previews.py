@@ -33,12 +33,14 @@ def previews(folder: Path, console: Console) -> int:
 
 @click.command("end-preview")
 @click.argument("name")
+@click.option("--if-exists", is_flag=True, help="Say so, and exit with 0, where there never was one.")
 @options.actor
 @options.common
-def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
+def end_preview(name: str, if_exists: bool, actor: str, folder: Path, console: Console) -> int:
     """Take the names of a preview away.
 
-    What its check built is dropped by the next sluice collect. Again is no change.
+    What its check built is dropped by the next sluice collect. Again is no change. With --if-exists it is no error that no check
+    ever showed it, as when a pull request is closed that no gate let through.
     """
     from prefect_sluice.domain.digests import Json
     from prefect_sluice.reporting.json_documents import preview as document
@@ -48,6 +50,10 @@ def end_preview(name: str, actor: str, folder: Path, console: Console) -> int:
     from prefect_sluice.workspace.workspace import Workspace
 
     workspace = Workspace.at(folder)
+    if if_exists and end_previews.is_unknown(workspace, name):
+        console.show([line(f"there is no preview {name!r}: nothing to end")])
+        console.answer({"preview": None})
+        return 0
     ended = end_previews.end_preview(workspace, name, actor=who(actor, folder))
     renew_all_after_answer(workspace)
     console.show([line(ended.line)])

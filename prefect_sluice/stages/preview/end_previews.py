@@ -66,6 +66,16 @@ def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = ""
         return EndedPreview(name, reason, now, done)
 
 
+def is_unknown(workspace: Workspace, name: str) -> bool:
+    """Say whether there never was a preview of that name; an environment's name is not unknown. Changes nothing."""
+    store = existing_store(workspace)
+    if name in workspace.environments:
+        return False
+    return store is None or (
+        store.preview(name) is None and next(store.entries_back(name, ENDED), None) is None
+    )
+
+
 def _recorded(workspace: Workspace, name: str) -> Preview | EndedPreview:
     """Return the preview of that name. Raises BadInput where there never was one."""
     store = existing_store(workspace)
