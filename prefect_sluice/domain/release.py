@@ -87,7 +87,8 @@ class CommitRange:
     with the same change (rebased, cherry-picked): nothing of them goes. Of a part, only commits that touch its files count.
     `untold` says why git cannot tell ("": it can); both lists are then empty. `generation` is the newest that serves an old
     commit as it was and can be served again (0: there is none, or the commit is not old). `files` are the paths that all commits
-    that come change together, `changed` counts them (-1: nobody looked; a part has files of its own).
+    that come change together, `changed` counts them (-1: nobody looked; a part has files of its own). `uncommitted` names who
+    released the working tree that serves, whose files go with it ("": what serves is a commit); nothing else is known then.
     """
 
     since: str
@@ -101,6 +102,7 @@ class CommitRange:
     generation: int = 0
     files: tuple[str, ...] = ()
     changed: int = -1
+    uncommitted: str = ""
 
     @classmethod
     def of(
@@ -119,7 +121,7 @@ class CommitRange:
         """Say whether the release's own commit is all that there is to tell: it comes, with a change that does not serve yet, and
         nothing else comes or goes."""
         own = self.coming <= 1 and all(commit.id == self.until for commit in self.comes)
-        return own and not (self.going or self.again or self.untold)
+        return own and not (self.going or self.again or self.untold or self.uncommitted)
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON, of each list the newest commits."""
@@ -136,6 +138,7 @@ class CommitRange:
             "generation": self.generation,
             "files": list(self.files[:KEPT_FILES]),
             "changed": self.changed,
+            "uncommitted": self.uncommitted,
         }
 
     @classmethod
@@ -145,7 +148,8 @@ class CommitRange:
         counts = (document["coming"], document["going"], document["again"])
         said = (document["untold"], document["generation"])
         files = (tuple(document.get("files", ())), document.get("changed", -1))  # an older Sluice kept none
-        return cls(document["since"], document["until"], comes, goes, *counts, *said, *files)
+        uncommitted = document.get("uncommitted", "")
+        return cls(document["since"], document["until"], comes, goes, *counts, *said, *files, uncommitted)
 
 
 def listed(commits: Sequence[Commit], number: int, most: int = 3) -> str:

@@ -37,14 +37,27 @@ def between(workspace: Workspace, release: Release, base: Release) -> Revisions:
 
 def commit_range(workspace: Workspace, plan: Plan, release: Release) -> CommitRange | None:
     """Return the commits that come and go with a release by its plan; None where there is no such thing: nothing serves, a
-    working tree comes or serves, or both are one commit. Repeatable."""
+    working tree comes, or both are one commit. Of a working tree that serves it says that its files go. Repeatable."""
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     if base is None or base.id == release.id:
         return None
+    if whole(workspace, base).change.commit == DIRTY:
+        return _uncommitted(whole(workspace, base), release)
     commits = _range(workspace, release, base)
     if commits is None or not commits.is_old:
         return commits
     return replace(commits, generation=_generation(workspace, plan, commits.until))
+
+
+def _uncommitted(base: Release, release: Release) -> CommitRange | None:
+    """Return that the uncommitted files that serve go; None where the release has them all, is of a part, or a working tree."""
+    commit = release.change.commit
+    kept = base.files.items() <= release.files.items()
+    if kept or commit == DIRTY or release.composed is not None:
+        return None
+    return CommitRange(
+        DIRTY, commit, uncommitted=base.change.author.partition(" <")[0] or "nobody knows whose"
+    )
 
 
 def _range(workspace: Workspace, release: Release, base: Release) -> CommitRange | None:

@@ -56,11 +56,13 @@ def brought_line(release: Release, commits: CommitRange | None) -> str:
 
 
 def goes_line(commits: CommitRange | None) -> str:
-    """Return the commits that go, in a line: `24ea358 Hotfix 2 (Bob)`; "" where none does."""
+    """Return what goes, in a line: commits, as `24ea358 Hotfix 2 (Bob)`, or the working tree that serves; "": nothing."""
     if commits is None:
         return ""
     if commits.untold:
         return f"nobody can tell: {commits.untold}"
+    if commits.uncommitted:
+        return f"uncommitted files ({commits.uncommitted}), of which the release that serves was made"
     return listed(commits.goes, commits.going) if commits.going else ""
 
 

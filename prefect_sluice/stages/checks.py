@@ -69,7 +69,8 @@ def _answers(workspace: Workspace, old: Promotion, request: CheckRequest) -> boo
 
 
 def _answered(work: Work, workspace: Workspace, old: Promotion) -> Work:
-    then = replace(recorded_work(workspace, work.request, old, work.lease), base=work.base)
+    earlier = recorded_work(workspace, work.request, old, work.lease)
+    then = replace(earlier, base=work.base, commits=work.commits)
     if old.state is State.CHECKED:
         return checked(then, workspace, workspace.environment(old.environment))
     return ended(then, old)

@@ -47,7 +47,7 @@ def report(
     Repeatable."""
     if commits is None:
         return ()
-    words = lost(workspace, release, plan)
+    words = lost(workspace, release, plan) if not commits.uncommitted else ()
     strict, only_checked = needed(workspace, promotion) > 0, not promotion.cause.publishes
     if commits.untold or not (commits.going or words):
         loss = CommitLoss(commits, dict.fromkeys(words, frozenset[str]()), strict, (), only_checked)
@@ -62,8 +62,8 @@ def report(
 def judge(loss: CommitLoss, environment: str) -> Iterator[Finding]:
     """Yield the findings: what goes, or that nobody can tell; and each word that speaks of nothing. Pure."""
     commits = loss.commits
-    if commits.untold:
-        yield _unknown(loss)
+    if commits.untold or commits.uncommitted:
+        yield _unknown(loss) if commits.untold else _uncommitted(commits)
         return
     rest = _rest(commits, loss.words)
     if rest:
@@ -113,6 +113,16 @@ def _unknown(loss: CommitLoss) -> Finding:
         fix="release from a clone that has all commits (git fetch --unshallow); if what serves is gone for good, say so in a"
         f" commit message: {_line(commits.since[:7])}",
         way_past=WayPast.NAMED,
+    )
+
+
+def _uncommitted(commits: CommitRange) -> Finding:
+    return Finding(
+        STAGE,
+        CHECK,
+        Verdict.WARNED,
+        f"what serves was made of uncommitted files ({commits.uncommitted}), and {commits.until[:7]} is not: they would go",
+        fix="commit those that are to stay, and release that",
     )
 
 

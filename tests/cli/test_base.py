@@ -222,6 +222,30 @@ def test_the_plan_and_the_check_say_it(run: Run, shop: Path) -> None:
     assert report.index("| main.customers |") < report.index("| main.orders |")
 
 
+UNCOMMITTED = "uncommitted files (Ada), of which the release that serves was made"
+
+
+def test_uncommitted_files_that_serve_do_not_go_without_a_word(run: Run, shop: Path) -> None:
+    """Plan and check say whose they are, with a base and without, as JSON too; a release that has them all says nothing."""
+    (shop / "models" / "totals.sql").write_text("select 7 as orders\n")
+    assert run("release", "-C", shop, "--as", "Ada", "--dirty").code == 0
+    git(shop, "checkout", "-q", "--", "models")
+    for base in ((), ("--base", "main")):
+        planned_text = " ".join(run("plan", "-C", shop, *base).out.split())
+        assert f"goes {UNCOMMITTED}" in planned_text
+        commits = json.loads(run("plan", "-C", shop, *base, "--json").out)["commits"]
+        assert (commits["uncommitted"], commits["comes"], commits["goes"]) == ("Ada", [], [])
+        checked = " ".join(run("check", "-C", shop, "--as", "Bob", *base).out.split())
+        assert "what serves was made of uncommitted files (Ada), and" in checked
+        answer = json.loads(run("check", "-C", shop, "--as", "Bob", *base, "--json").out)
+        assert (answer["exit_code"], answer["commits"]["uncommitted"]) == (0, "Ada")
+    assert f"* **goes:** {UNCOMMITTED}" in run("report", "-C", shop).out
+
+    commit(shop, "Seven", totals="select 7 as orders\n")
+    assert "uncommitted" not in run("plan", "-C", shop).out
+    assert json.loads(run("plan", "-C", shop, "--json").out)["commits"] is None
+
+
 def test_a_first_release_is_told_too_and_the_clock_is_the_same_for_both(history: Path) -> None:
     preview = planned(ReleaseRequest(history, "prod", "names"), base="main")
     assert preview.base is not None

@@ -162,6 +162,24 @@ def test_of_the_same_commit_and_of_a_first_one_there_is_nothing_to_tell(
     assert [between(served, base) for base in (served, again, dirty, unknown)] == [None] * 4
 
 
+def test_of_a_working_tree_that_serves_its_files_go_where_the_release_has_others(
+    folder: Path, between: Ranged
+) -> None:
+    new = release_of(folder, "main")
+    change = replace(new.change, commit=DIRTY, author="Ada <ada@example.com>")
+    served = recorded(folder, replace(new, change=change, files={**new.files, "mine.sql": "644:1"}))
+    commits = between(new, served)
+    assert commits is not None
+    assert (commits.uncommitted, commits.is_plain, commits.comes, commits.goes) == ("Ada", False, (), ())
+    assert CommitRange.read(commits.document()) == commits
+    [finding] = judge(CommitLoss(commits, {}, True), "prod")
+    assert (finding.verdict, "uncommitted files (Ada)" in finding.summary) == (Verdict.WARNED, True)
+    another = replace(served, files={**served.files, "mine.sql": "644:2"})
+    assert between(another, served) is None, "one working tree takes the place of another"
+    part = part_of(folder, release_of(folder, "feature"), served, "wider.sql")
+    assert between(part, served) is None, "the rest stays"
+
+
 def test_a_part_brings_and_takes_away_only_what_touches_its_files(folder: Path, between: Ranged) -> None:
     served, source = release_of(folder, "main"), release_of(folder, "feature")
     assert subjects(between(part_of(folder, source, served, "wider.sql"), served)) == (["wider"], [])

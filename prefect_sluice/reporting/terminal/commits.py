@@ -8,7 +8,7 @@ from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.release import Commit, CommitRange
 from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.reporting.base_words import base_line
-from prefect_sluice.reporting.part import old_line
+from prefect_sluice.reporting.part import goes_line, old_line
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, labelled, line, wrapped
 from prefect_sluice.reporting.table import WIDTH
 
@@ -25,6 +25,8 @@ def range_lines(
         return lines
     if commits.untold:
         return [*lines, *labelled(Span("goes   ", Style.WARN), f"nobody can tell: {commits.untold}", width)]
+    if commits.uncommitted:
+        return [*lines, *labelled(Span("goes   ", Style.BAD), goes_line(commits), width)]
     lines += [] if base else _commit_lines(faint("comes  "), commits.comes, commits.coming, width)
     lines += _commit_lines(Span("goes   ", Style.BAD), commits.goes, commits.going, width)
     verbs = noun(commits.again, "serves comes", "serve come")
