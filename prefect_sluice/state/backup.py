@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text, update
 
 from prefect_sluice.domain import ledger
+from prefect_sluice.domain.digests import digest_file
 from prefect_sluice.domain.errors import BadInput, LedgerBroken, Refused
 from prefect_sluice.state import engine as database
 from prefect_sluice.state import migrate
@@ -22,7 +23,7 @@ from prefect_sluice.state.tables import LEASE, LEDGER, METADATA, PROMOTION, RELE
 from prefect_sluice.state.transaction import Transaction
 
 RESTORED = "store.restored"
-"""The ledger's entry of a restore. Its facts: the number and digest of the entry before it, the file's name."""
+"""The ledger's entry of a restore. Its facts: the number and digest of the entry before it, the file's name and SHA-256."""
 
 _TOKENS = 1_000_000
 """By how much every lease's token is raised: the warehouse may have seen later ones, and refuses a lower one."""
@@ -32,12 +33,14 @@ _AT_ONCE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class StoreCopy:
-    """What was copied: rows by table, and the ledger's last number and digest. `broken` says why its chain is not whole."""
+    """What was copied: rows by table, and the ledger's last number and digest. `broken` says why its chain is not whole. `anew`
+    says whether anything was written: a backup that was restored there before is not restored again."""
 
     rows: Mapping[str, int]
     number: int
     head: str
     broken: str = ""
+    anew: bool = True
 
 
 def back_up(url: str, file: Path, also: Callable[[Path], object] | None = None) -> StoreCopy:
@@ -75,10 +78,11 @@ def restore(
     the same transaction.
 
     A backup that an older version made is upgraded on the way, and is itself not changed. Nobody holds a lease
-    afterwards. Raises BadInput for what is no backup, Refused for a store with anything in it, LedgerBroken when the
-    backup's chain is not whole.
+    afterwards. Repeatable: where this very file was restored, nothing is changed, whatever was done there since. Raises BadInput
+    for what is no backup, Refused for a store with anything else in it, LedgerBroken when the backup's chain is not whole.
     """
     _is_backup(file)
+    digest = digest_file(file)
     with tempfile.TemporaryDirectory(prefix="sluice-restore-") as folder:
         fresh = Path(folder) / "state.db"
         shutil.copyfile(file, fresh)
@@ -89,14 +93,17 @@ def restore(
             _standing_still(source) as old,
             target.begin() as new,
         ):
+            transaction = Transaction(new, place)
+            former = transaction.entries(event=RESTORED)
+            if former and former[-1].facts.get("digest") == digest:
+                return _there_already(old, former[-1])
             _is_empty(new, place)
             rows = _copied(old, new)
             _go_on_counting(new)
             copied = _looked_at(new, rows, str(file))
             if copied.broken:
                 raise LedgerBroken(copied.number, copied.broken)
-            facts = {"number": copied.number, "head": copied.head, "file": file.name}
-            transaction = Transaction(new, place)
+            facts = {"number": copied.number, "head": copied.head, "file": file.name, "digest": digest}
             transaction.append(RESTORED, actor=actor, at=at, facts=facts)
             if also is not None:
                 also(transaction)
@@ -148,6 +155,15 @@ def _looked_at(connection: Connection, rows: Mapping[str, int], place: str) -> S
     except LedgerBroken as error:
         return StoreCopy(rows, error.number, str(head), error.why)
     return StoreCopy(rows, last, str(head))
+
+
+def _there_already(backed_up: Connection, restored: ledger.LedgerEntry) -> StoreCopy:
+    """Return what was copied by the restore that an entry tells of."""
+    rows = {
+        table.name: backed_up.execute(select(func.count()).select_from(table)).scalar() or 0
+        for table in METADATA.sorted_tables
+    }
+    return StoreCopy(rows, int(str(restored.facts["number"])), str(restored.facts["head"]), anew=False)
 
 
 def _go_on_counting(connection: Connection) -> None:

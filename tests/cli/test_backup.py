@@ -38,6 +38,13 @@ def test_a_lost_state_store_comes_back(run: Run, released: Path, tmp_path: Path)
     assert run("restore", file, "-C", released, "--as", "Ada").code == 0
     assert json.loads(run("status", "-C", released, "--json").out) == before
     assert run("doctor", "-C", released).code == 0
+    shutil.rmtree(released / ".sluice" / "bundles")  # a restore that was cut off before they were put back
+    again = run("restore", file, "-C", released, "--as", "Bob")
+    assert (again.code, again.out.partition(":")[0]) == (0, "nothing changed"), again.err
+    assert f"{file} was restored before: " in again.out
+    assert json.loads(run("restore", file, "-C", released, "--json").out)["changed"] is False
+    assert json.loads(run("status", "-C", released, "--json").out) == before
+    assert run("doctor", "-C", released).code == 0
     # What waited before waits still, and is what was judged.
     assert run("approve", "-C", released, "--as", "Grace").code == 0
     assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -151,6 +152,31 @@ def test_a_store_with_anything_in_it_is_not_written_over(url: str, tmp_path: Pat
     assert content(url) == before
     with pytest.raises(BadInput, match="is there already"):
         back_up(url, file)
+
+
+def test_the_same_backup_again_changes_nothing_and_another_one_is_refused(url: str, tmp_path: Path) -> None:
+    """Also after work was done there; and what was restored from a later backup was not restored from an earlier one."""
+    source, file, later = str(tmp_path / "source.db"), tmp_path / "backup.db", tmp_path / "later.db"
+    fill(source)
+    back_up(source, file)
+    first = back(file, url)
+    before = content(url)
+    assert back(file, url) == replace(first, anew=False)
+    assert content(url) == before
+    back_up(url, later)
+    with pytest.raises(Refused, match="holds a state store already"):
+        back(later, url)
+    with StateStore.open(url) as store, store.transaction() as tx:
+        tx.append("hold.placed", actor="Ada", at=NOW)
+    before = content(url)
+    assert back(file, url) == replace(first, anew=False)
+    assert content(url) == before
+
+    moved = str(tmp_path / "moved.db")
+    back(later, moved)
+    with pytest.raises(Refused, match="holds a state store already"):
+        back(file, moved)
+    assert back(later, moved).anew is False
 
 
 def test_a_changed_ledger_is_told_and_does_not_come_back(tmp_path: Path) -> None:

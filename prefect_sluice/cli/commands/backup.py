@@ -112,7 +112,7 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
     """Write a backup into an empty state store.
 
     The state store is the one of sluice.yml, or of SLUICE_STATE: a SQLite file or a PostgreSQL database, whichever
-    the backup was made of.
+    the backup was made of. The same backup again changes nothing.
     """
     from prefect_sluice.domain.counting import count
     from prefect_sluice.reporting.styled_text import faint, line
@@ -126,11 +126,11 @@ def restore(file: Path, actor: str, folder: Path, console: Console) -> int:
     done = copying.restore(file, workspace.state, actor=who(actor, folder), at=process.now())
     bundles = put_bundles(file, workspace.bundles)
     console.show([
-        _line(done, f"restored from {file}"),
+        _line(done, f"restored from {file}" if done.anew else f"nothing changed: {file} was restored before"),
         line(count(bundles, "bundle file")),
         line(faint("see what does not agree with it: sluice doctor")),
     ])  # fmt: skip
-    console.answer({**_document(done, file), "bundles": {"files": bundles}})
+    console.answer({**_document(done, file), "bundles": {"files": bundles}, "changed": done.anew})
     return 0
 
 
