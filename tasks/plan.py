@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.runtime import flow_run
 
 from prefect_sluice.orchestration.shown.links import run_url
+from prefect_sluice.orchestration.shown.messages import link_forms
 from prefect_sluice.orchestration.stage_task import tried
 from prefect_sluice.promotions.request import Request
 from prefect_sluice.reporting.plan_preview import planned
@@ -38,7 +39,7 @@ def _look(request: Request, named: tuple[str, ...], workspace: Workspace, base: 
     page = plan_page(report(record), links, plan_view.reasons, plan_view.taken)
     about = f"What would be built for {plan_view.plan.environment}; only looked at"
     cast(Any, create_markdown_artifact)(
-        key=key(ArtifactKind.PLAN, plan_view.plan.environment), markdown=page, description=about
+        key=key(ArtifactKind.PLAN, plan_view.plan.environment), markdown=link_forms(page), description=about
     )
     for line in sentences(plan_view.story) if plan_view.story else ():
         get_run_logger().info(line)

@@ -15,8 +15,13 @@ import pytest
 
 from prefect_sluice.maintenance import export
 from prefect_sluice.maintenance.export import FACTS, STATE, WAREHOUSE
+from prefect_sluice.reporting.gather_status import standing
+from prefect_sluice.reporting.status_page import standing_markdown, standing_page
+from prefect_sluice.reporting.write_pages import INDEX, path_of, write_index
+from prefect_sluice.runtime import process
 from prefect_sluice.source import git as source
 from prefect_sluice.state.store import StateStore
+from prefect_sluice.workspace.workspace import Workspace
 from tests.cli.conftest import Run, git
 from tests.reporting.forges.server import serving
 
@@ -73,6 +78,15 @@ def _hold_copy(run: Run, exported: Path, there: Path) -> None:
     for words in (("status",), ("doctor",), ("report",)):
         answer = run(*words, "-C", there)
         assert " ".join(answer.out.split()).count(line) == 1, answer.out
+    page = there.parent / "page.html"
+    assert run("report", "-C", there, "--output", page).code == 0
+    workspace = Workspace.at(there)
+    stands = standing(workspace)
+    for text in (page.read_text(), standing_page(stands, process.now()), standing_markdown(stands)):
+        assert text.count(line) == 1
+    write_index(workspace, stands)
+    assert path_of(workspace, INDEX).read_text().count(line) == 1
+    workspace.store.close()
 
 
 @pytest.mark.parametrize("orders", [DEARER, "select range // 2 as id, range as amount from range(30)\n"])

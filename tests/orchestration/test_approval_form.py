@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from contextlib import redirect_stdout
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -36,6 +37,7 @@ from prefect_sluice.promotions.request import ReleaseRequest
 from prefect_sluice.reporting.web_addresses import remember_forms
 from prefect_sluice.reporting.write_pages import INDEX, path_of
 from prefect_sluice.stages.approve import record
+from prefect_sluice.state.exported import IMPORTED, Export
 from prefect_sluice.workspace.workspace import Workspace
 from tests.flows.deployed import Deployed
 from tests.policies import judge_by
@@ -391,6 +393,25 @@ def test_what_a_rollback_or_a_person_holds_is_lifted_by_a_form(project: Path, pr
     assert (wrong.name, "there is no release 'none'" in wrong.message) == ("BadInput", True)
 
 
+def test_the_status_artifact_and_its_page_say_that_an_environment_is_a_copy(
+    project: Path, prefect_server: str
+) -> None:
+    workspace = Workspace.at(project)
+    copied = Export("prod", 12, "5732e66" + "0" * 57, datetime(2026, 12, 3, 4, 10, tzinfo=UTC), {})
+    with workspace.store.transaction() as transaction:
+        transaction.append(IMPORTED, environment="prod", actor="Ada", at=copied.at, facts=copied.document())
+    held: Any = controls("hold", environment="prod", reason="look", folder=str(project), return_state=True)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    assert held.name == "InForce", "each answer of that form shows the status"
+    with get_client(sync_client=True) as client:
+        wanted = ArtifactFilter(key=ArtifactFilterKey(any_=["status"]))
+        found = client.read_artifacts(artifact_filter=wanted, sort=ArtifactSort.ID_DESC)
+    mark = digest(str(project))[:8]
+    [text] = [str(artifact.data) for artifact in found if mark in str(artifact.data)]
+    line = "a copy of what served in prod as of 2026-12-03 04:10 UTC: generation 12, release 5732e66"
+    assert f"* {line}\n" in text
+    assert f"<li>{line}</li>" in path_of(workspace, INDEX).read_text(encoding="utf-8")
+
+
 def test_a_plan_is_seen_and_nothing_is_changed(project: Path, prefect_server: str) -> None:
     before = len(Workspace.at(project).store.entries())
     commit(project, 20)
@@ -401,6 +422,33 @@ def test_a_plan_is_seen_and_nothing_is_changed(project: Path, prefect_server: st
     )
     entries = Workspace.at(project).store.entries()[before:]
     assert {entry.event for entry in entries} <= {"release.packed"}
+
+
+def test_a_plan_names_what_stands_under_the_public_names_and_how_to_take_them_over(
+    project: Path, prefect_server: str
+) -> None:
+    """In the artifact of the form's run, as the terminal does; with --adopt nothing is said of it."""
+    with duckdb.connect(str(project / "shop.duckdb")) as connection:
+        connection.execute("create table Orders as select 7 as id")
+
+    def page(**fields: Any) -> str:
+        seen: Any = plan("release", "prod", folder=str(project), return_state=True, **fields)
+        assert seen.name == "Planned", seen.message
+        own = ArtifactFilter(
+            key=ArtifactFilterKey(any_=["plan-prod"]),
+            flow_run_id=ArtifactFilterFlowRunId(any_=[seen.state_details.flow_run_id]),
+        )
+        with get_client(sync_client=True) as client:
+            [artifact] = client.read_artifacts(artifact_filter=own)
+        return str(artifact.data)
+
+    text = page()
+    assert "these public names hold relations that Sluice did not make:\n\n* main.Orders\n" in text
+    assert (
+        "\n\ntake them over: sluice release --adopt --env prod (it moves them into the store, and a rollback"
+        in text
+    )
+    assert "A release is refused" not in page(adopt=True)
 
 
 def test_a_plan_says_why_of_what_it_is_asked_by_name(project: Path, prefect_server: str) -> None:

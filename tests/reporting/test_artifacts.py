@@ -37,6 +37,7 @@ from prefect_sluice.reporting.report.model import ReleaseRecord, Report, WebLink
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.plan import costs_line
 from prefect_sluice.reporting.terminal.show import dossier_lines
+from prefect_sluice.stages.adopt import TakenNames
 from tests.reporting.reported import (
     APPROVAL,
     ATTACKS,
@@ -113,6 +114,19 @@ def test_each_says_what_it_is_about_and_where_the_rest_is(form: str) -> None:
     if form != "request":
         assert f"[{LINKS.run}]({LINKS.run_url})" in text
         assert RELEASE.short in text
+
+
+def test_what_stands_under_the_public_names_is_in_the_plan_and_its_way_out_is_one_line() -> None:
+    names = tuple(f"main.orders_{number:02}" for number in range(31))
+    way_out = "take them over: sluice release --adopt --env prod (it moves them into the store, and a rollback serves them)"
+    taken = TakenNames(names, "hold relations that Sluice did not make", way_out)
+    text = plan_page(report(WAITING), LINKS, taken=taken)
+    head = "⚠️ **A release is refused:** these public names hold relations that Sluice did not make:\n\n* main.orders_00\n"
+    assert head in text
+    assert "\n* main.orders_29\n* and 1 more\n\n" in text
+    assert f"\n\n{way_out}\n" in text.replace("\\", "")
+    evil = replace(taken, names=("main.<b>x](https://evil)",))
+    assert "](https://evil)" not in plan_page(report(WAITING), LINKS, taken=evil).replace("\\](", "")
 
 
 def test_without_a_web_server_it_says_how_to_make_the_page() -> None:

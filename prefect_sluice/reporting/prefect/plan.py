@@ -18,7 +18,7 @@ from prefect_sluice.reporting.report.model import Report
 from prefect_sluice.reporting.styled_text import plain
 from prefect_sluice.reporting.terminal.explain import why_lines
 from prefect_sluice.reporting.terminal.plan import costs_line, moved, summary, word
-from prefect_sluice.reporting.terminal.publishing import adopted_lines, taken_lines
+from prefect_sluice.reporting.terminal.publishing import adopted_lines
 from prefect_sluice.reporting.wording import short
 from prefect_sluice.stages.adopt import TakenNames
 
@@ -27,6 +27,7 @@ _OPEN = 40
 _FOLDED = 400
 """So many more can be unfolded; whoever needs more asks for the JSON."""
 _HELD = 40
+_TAKEN = 30
 _REASONS = 12
 
 
@@ -40,9 +41,7 @@ def plan_page(
         return ""
     title = f"## Plan: {plan.cause.value} {short(plan.release)} → {escaped(plan.environment)}"
     lines = [title, "", *about(report.dossier, links, ArtifactKind.PLAN), f"**{summary(plan)}**", ""]
-    if taken:
-        refusal = plain(taken_lines(taken)).splitlines()
-        lines += [*(f"* {escaped(taken_line.strip())}" for taken_line in refusal), ""]
+    lines += _taken_lines(taken) if taken else []
     expected = costs_line(report.dossier.costs) if report.dossier.costs else ""
     lines += [escaped(expected), ""] if expected else []
     if report.publish:
@@ -57,6 +56,15 @@ def plan_page(
         adopted = plain(adopted_lines(plan.adopted)).splitlines()
         lines += [*(f"* {escaped(adopted_line.strip())}" for adopted_line in adopted), ""]
     return "\n".join([*lines, *lineage(report, SHORT[0])]).rstrip("\n") + "\n"
+
+
+def _taken_lines(taken: TakenNames) -> list[str]:
+    """Return what a release is refused for. No line is wrapped: a command stays whole, and is linked to its form."""
+    names = [f"* {escaped(name)}" for name in taken.names[:_TAKEN]]
+    rest = len(taken.names) - _TAKEN
+    more = [f"* and {rest} more"] if rest > 0 else []
+    head = f"⚠️ **A release is refused:** these public names {escaped(taken.what)}:"
+    return [head, "", *names, *more, "", escaped(taken.way_out), ""]
 
 
 def _steps(plan: Plan, base: AgainstBase | None) -> list[str]:
