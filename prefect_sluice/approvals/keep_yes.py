@@ -28,14 +28,20 @@ class EarlierYes:
 
 def earlier_yes(workspace: Workspace, promotion: Promotion) -> EarlierYes | None:
     """Return the newest yes that somebody gave to an earlier attempt at the request of a promotion, and that still counts
-    but for which attempt it was given to; None if there is none, or if somebody said no since. Changes nothing."""
+    but for which attempt it was given to: of several the newest that is one to the present attempt, where any is. None if
+    there is none, or if somebody said no since. Changes nothing."""
+    newest: EarlierYes | None = None
     for old in earlier_attempts(workspace, promotion):
         if was_rejected(workspace, old):
-            return None
+            break
         given = _standing(workspace, old)
-        if given is not None:
-            return EarlierYes(given, old, compare_attempts(workspace, old, promotion))
-    return None
+        if given is None:
+            continue
+        yes = EarlierYes(given, old, compare_attempts(workspace, old, promotion))
+        if not yes.differs:
+            return yes
+        newest = newest or yes
+    return newest
 
 
 def was_rejected(workspace: Workspace, old: Promotion) -> bool:

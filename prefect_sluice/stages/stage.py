@@ -20,12 +20,14 @@ from prefect_sluice.promotions.records import (
     SERVED,
     OutOfOrder,
     advance,
+    fenced,
     keep_reports,
     opened,
     promotion_of,
     recorded,
     refuse,
     replaced,
+    still_ours,
     waiting_attempts,
 )
 from prefect_sluice.promotions.work import Work, tell
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from prefect_sluice.state.store import Transaction
 
 STAGE = "stage"
+_ANSWERED = frozenset({State.APPROVED, State.DEPLOYING})
 
 
 def stage(work: Work) -> Work:
@@ -146,6 +149,8 @@ def _record(
         process.now(),
     )
 
+    if promotion.state in _ANSWERED and evidence == promotion.evidence:
+        return _put_back(workspace, promotion, candidate, made)
     earlier = waiting_attempts(workspace, promotion) if promotion.cause.publishes else ()
 
     def also(transaction: Transaction) -> None:
@@ -165,3 +170,16 @@ def _record(
     for old in earlier:
         tidy(workspace, replace(old, state=State.SUPERSEDED))
     return staged
+
+
+def _put_back(
+    workspace: Workspace, promotion: Promotion, candidate: Candidate, made: make.MadeCandidate
+) -> Promotion:
+    """Record a candidate that was lost after its yes, and that was built again byte for byte and judged alike: the yes was to
+    just that, so the promotion stays as far as it was. Repeatable."""
+    with fenced(workspace, promotion.lease_name) as transaction:
+        still_ours(transaction, promotion)
+        transaction.put_candidate(candidate)
+        transaction.put_relations(made.relations)
+    tell("its candidate was not there any more; it is again, byte for byte what was approved")
+    return promotion
