@@ -47,6 +47,11 @@ class Change:
         return folder.parents[len(parts) - 1] if parts else folder
 
 
+def name_alone(person: str) -> str:
+    """Return the name of `Name <address>`. Pure."""
+    return person.partition(" <")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Commit:
     """A commit as people are told of it: whole object name, author (`Name <address>`), subject, author's time (UTC)."""
@@ -63,7 +68,7 @@ class Commit:
     @property
     def name(self) -> str:
         """Its author's name alone."""
-        return self.author.partition(" <")[0]
+        return name_alone(self.author)
 
     def document(self) -> dict[str, Json]:
         """Return it as JSON."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from prefect_sluice.domain.errors import BadInput
-from prefect_sluice.domain.release import DIRTY, Change, Commit, CommitRange, Release
+from prefect_sluice.domain.release import DIRTY, Change, Commit, CommitRange, Release, name_alone
 from prefect_sluice.planning.plan import Plan
 from prefect_sluice.source import git
 from prefect_sluice.source.divergence import Divergence, changed_files, diverged
@@ -41,8 +41,9 @@ def commit_range(workspace: Workspace, plan: Plan, release: Release) -> CommitRa
     base = workspace.store.release(plan.base_release) if plan.base_release else None
     if base is None or base.id == release.id:
         return None
-    if whole(workspace, base).change.commit == DIRTY:
-        return _uncommitted(whole(workspace, base), release)
+    served = whole(workspace, base)
+    if served.change.commit == DIRTY:
+        return _uncommitted(served, release)
     commits = _range(workspace, release, base)
     if commits is None or not commits.is_old:
         return commits
@@ -55,9 +56,7 @@ def _uncommitted(base: Release, release: Release) -> CommitRange | None:
     kept = base.files.items() <= release.files.items()
     if kept or commit == DIRTY or release.composed is not None:
         return None
-    return CommitRange(
-        DIRTY, commit, uncommitted=base.change.author.partition(" <")[0] or "nobody knows whose"
-    )
+    return CommitRange(DIRTY, commit, uncommitted=name_alone(base.change.author) or "nobody knows whose")
 
 
 def _range(workspace: Workspace, release: Release, base: Release) -> CommitRange | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect_sluice.approvals.approval_policy import ApprovalPolicy
+from prefect_sluice.domain.release import name_alone
 from prefect_sluice.reporting.part import titled
 from prefect_sluice.reporting.report.model import Report
 
@@ -25,8 +26,8 @@ def asked_line(report: Report, policy: ApprovalPolicy, gist: str, page: str = ""
 
 def who(policy: ApprovalPolicy) -> str:
     """Return who may say yes, as far as it is said."""
-    authors = {author.partition(" <")[0] for author in policy.authors}
-    named = [name.partition(" <")[0] for name in policy.approvers]
+    authors = {name_alone(author) for author in policy.authors}
+    named = [name_alone(name) for name in policy.approvers]
     able = [name for name in dict.fromkeys(named) if name not in authors] or named
     if able:
         more = f" and {len(able) - _MOST} more" if len(able) > _MOST else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.release import Commit, CommitRange, Release, listed
+from prefect_sluice.domain.release import Commit, CommitRange, Release, listed, name_alone
 
 _MOST = 3
 
@@ -21,7 +21,7 @@ def commits_of(release: Release, commits: CommitRange | None = None) -> tuple[Co
 def authors(release: Release, commits: CommitRange | None = None) -> str:
     """Return the authors of what a release brings, by name."""
     written = [commit.author for commit in commits_of(release, commits)] or [release.change.author]
-    names = tuple(dict.fromkeys(author.partition(" <")[0] for author in written))
+    names = tuple(dict.fromkeys(name_alone(author) for author in written))
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return f"{', '.join(names[:_MOST])}{more}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count, noun
-from prefect_sluice.domain.release import Change, CommitRange, Release
+from prefect_sluice.domain.release import Change, CommitRange, Release, name_alone
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.planning.against_base import AgainstBase
 from prefect_sluice.planning.costs import ExpectedCosts
@@ -91,7 +91,7 @@ def headline(plan: Plan) -> Line:
 
 def change_lines(change: Change, width: int = WIDTH) -> list[Line]:
     """Return the commit with its subject and its author's name."""
-    author = change.author.partition(" <")[0]
+    author = name_alone(change.author)
     lines = labelled(f"{change.short} ", change.subject, width)
     if sum(span.width for span in lines[-1]) + len(author) + 2 <= width:
         return [*lines[:-1], (*lines[-1], faint(f"  {author}"))]

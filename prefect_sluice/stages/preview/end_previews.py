@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from prefect_sluice.domain.errors import BadInput, SluiceError
 from prefect_sluice.domain.generation import Generation
@@ -19,6 +20,9 @@ from prefect_sluice.stages.preview.publish_preview import ending, leased, publis
 from prefect_sluice.state.records import Preview
 from prefect_sluice.warehouse.base import Publication
 from prefect_sluice.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from prefect_sluice.state.store import StateStore
 
 ENDED = "preview.ended"
 
@@ -68,22 +72,15 @@ def end_preview(workspace: Workspace, name: str, *, actor: str, reason: str = ""
 
 def is_unknown(workspace: Workspace, name: str) -> bool:
     """Say whether there never was a preview of that name; an environment's name is not unknown. Changes nothing."""
-    store = existing_store(workspace)
-    if name in workspace.environments:
-        return False
-    return store is None or (
-        store.preview(name) is None and next(store.entries_back(name, ENDED), None) is None
-    )
+    return name not in workspace.environments and _look_up(existing_store(workspace), name) is None
 
 
 def _recorded(workspace: Workspace, name: str) -> Preview | EndedPreview:
     """Return the preview of that name. Raises BadInput where there never was one."""
     store = existing_store(workspace)
-    preview = store.preview(name) if store else None
+    preview = _look_up(store, name)
     if preview is not None:
-        return EndedPreview(name, preview.reason, preview.ended, preview) if preview.ended else preview
-    if store and (entry := next(store.entries_back(name, ENDED), None)):
-        return EndedPreview(name, str(entry.facts.get("reason", "")), entry.at)
+        return preview
     there = ", ".join(preview.name for preview in store.previews()) if store else ""
     what = (
         f"{name!r} is an environment, and no preview"
@@ -91,6 +88,15 @@ def _recorded(workspace: Workspace, name: str) -> Preview | EndedPreview:
         else f"there is no preview {name!r} (there are: {there or 'none'})"
     )
     raise BadInput(what, step=NextStep.of("see which there are: ", Command.of("previews")))
+
+
+def _look_up(store: StateStore | None, name: str) -> Preview | EndedPreview | None:
+    """Return a preview; of one that has ended and that the collector has forgotten, what the ledger says."""
+    preview = store.preview(name) if store else None
+    if preview is not None:
+        return EndedPreview(name, preview.reason, preview.ended, preview) if preview.ended else preview
+    entry = next(store.entries_back(name, ENDED), None) if store else None
+    return EndedPreview(name, str(entry.facts.get("reason", "")), entry.at) if entry else None
 
 
 def _nothing(before: Generation, lease: Lease) -> Publication:
