@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Decision, Promotion
 from prefect_sluice.promotions.records import WAITING
 from prefect_sluice.runtime import process
@@ -33,6 +34,14 @@ def ended_by_publish(workspace: Workspace, environment: str, but: str = "") -> t
     that one is published. Changes nothing."""
     waiting = workspace.store.promotions(environment=environment, states=tuple(WAITING))
     return tuple(_ended(workspace, promotion) for promotion in waiting if promotion.id != but)
+
+
+def ends_of(workspace: Workspace, promotion: Promotion) -> tuple[EndedByPublish, ...]:
+    """Return what the publish of a promotion that waits would end, newest first; nothing for a check, which is never published,
+    and for one that does not wait. Changes nothing."""
+    if promotion.cause is Cause.CHECK or promotion.state not in WAITING:
+        return ()
+    return ended_by_publish(workspace, promotion.environment, promotion.id)
 
 
 def _ended(workspace: Workspace, promotion: Promotion) -> EndedByPublish:

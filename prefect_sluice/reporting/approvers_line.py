@@ -18,10 +18,16 @@ def asked_line(report: Report, policy: ApprovalPolicy, gist: str, page: str = ""
     what = titled(release, "").removesuffix(" → ") if release else f"release {promotion.release[:7]}"
     what = f"the new data of {what!r}" if promotion.cause.renews else repr(what)
     parts = [f"{who(policy)}: may {what} go to {promotion.environment}?", f"{gist}."]
+    parts += [_ends(report.dossier.ends)] if report.dossier.ends else []
     parts += ["Answer: ⋮ → Resume here."] if way.resumes else []
     parts += [f"Yes: {way.yes} No: {way.no}"] if way.yes else []
     parts += [f"All of it: {page}"] if page else []
     return " ".join(parts)
+
+
+def _ends(ends: tuple[str, ...]) -> str:
+    more = f"; and {len(ends) - _MOST} more" if len(ends) > _MOST else ""
+    return f"Ends when it is published: {'; '.join(ends[:_MOST])}{more}."
 
 
 def who(policy: ApprovalPolicy) -> str:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from prefect_sluice.approvals.ended_by_publish import ends_of
 from prefect_sluice.domain.controls import in_force, of_release
 from prefect_sluice.domain.declarations import Declarations
 from prefect_sluice.domain.displaced_names import Displaced
@@ -81,6 +82,7 @@ def dossier(
         displaced=_displaced(workspace, environment, promotion, serves),
         reach=reach_of(workspace, promotion, plan, reports),
         copy=imported_here(store, promotion.environment),
+        ends=tuple(str(other) for other in ends_of(workspace, promotion)),
         way=way_of(workspace, promotion),
         web=web(workspace),
         at=process.now(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from prefect_sluice.approvals.decide import policy_of, ruling
+from prefect_sluice.approvals.ended_by_publish import ends_of
 from prefect_sluice.domain import ledger
 from prefect_sluice.domain.controls import Control, ControlKind, in_force, on
 from prefect_sluice.domain.promotion import Promotion, State
@@ -124,6 +125,7 @@ def _waits(workspace: Workspace, promotion: Promotion) -> WaitingPromotion:
         promotion.updated_at,
         way,
         address_of(workspace, promotion.id),
+        tuple(str(other) for other in ends_of(workspace, promotion)),
     )
 
 

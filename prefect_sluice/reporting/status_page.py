@@ -16,7 +16,7 @@ from prefect_sluice.reporting.wording import moment
 @dataclass(frozen=True, slots=True)
 class WaitingPromotion:
     """A promotion that is not at its end: its title, its `approvers` ("": somebody has said yes or no), since when (UTC),
-    and where its run, its form and its report (`page`) are."""
+    where its run, its form and its report (`page`) are, and which promotions its publish `ends`."""
 
     promotion: str
     title: str
@@ -24,6 +24,7 @@ class WaitingPromotion:
     since: datetime
     way: WebLinks
     page: str = ""
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def standing_markdown(stands: Sequence[EnvironmentCard], index: str = "") -> str
         lines += [f"### {escaped(stand.environment or 'Wherever it goes')}", ""]
         lines += [f"* {_serves(stand)}"] if stand.environment else []
         lines += [f"* {escaped(stand.copy)}"] if stand.copy else []
-        lines += [f"* ⏳ {_waiting(waiting)}" for waiting in stand.waits]
+        lines += [row for waiting in stand.waits for row in _waiting_rows(waiting)]
         lines += [f"* ⛔ {escaped(stop.told)}{_lift(stop)}" for stop in stand.stops]
         lines += [f"* 👁 {_preview(preview)}" for preview in stand.previews]
         lines += [f"* {' · '.join(link(text, url) for text, url in stand.links)}"] if stand.links else []
@@ -105,6 +106,14 @@ def _preview(preview: PreviewCard) -> str:
     end = f" — {link('end it', preview.end)}" if preview.end else ""
     shows = link(preview.shows, preview.page)
     return f"preview **{escaped(preview.name)}** of {shows}: {where}, until {moment(preview.until)}{end}"
+
+
+def _waiting_rows(waiting: WaitingPromotion) -> list[str]:
+    """Return what waits, and below it what ends when that is published."""
+    return [
+        f"* ⏳ {_waiting(waiting)}",
+        *(f"  * its publish ends {escaped(other)}" for other in waiting.ends),
+    ]
 
 
 def _waiting(waiting: WaitingPromotion) -> str:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
 from prefect_sluice.domain.promotion import State
+from prefect_sluice.orchestration.shown.approval_text import asked_text, request_text
 from prefect_sluice.promotions.request import ReleaseRequest
-from prefect_sluice.promotions.work import Status, listening
+from prefect_sluice.promotions.work import Status, Work, listening
+from prefect_sluice.reporting.gather_status import standing
+from prefect_sluice.reporting.markdown import escaped
 from prefect_sluice.reporting.plan_preview import planned
+from prefect_sluice.reporting.status_page import standing_markdown, standing_page
 from prefect_sluice.runtime import process
 from prefect_sluice.workspace.workspace import Workspace
 from tests.approvals.conftest import DEARER, WaitingShop
@@ -39,6 +47,7 @@ def test_two_releases_wait_and_the_first_that_is_published_ends_the_other(shop: 
     shop.yes(dearer)
     preview = planned(ReleaseRequest(shop.folder, "prod", ref="clicks"))
     assert [str(waiting) for waiting in preview.ends] == [f"{own}, with the yes of Grace (unauthenticated)"]
+    _every_place_says_what_ends(shop, clicks, f"{own}, with the yes of Grace (unauthenticated)")
     shop.yes(clicks)
     lines.clear()
     with listening(lines.append):
@@ -49,6 +58,29 @@ def test_two_releases_wait_and_the_first_that_is_published_ends_the_other(shop: 
 
     again = shop.release("dearer")
     assert status(again) is Status.REFUSED, "it would take “clicks by origin” back, and no yes was to that"
+
+
+def _every_place_says_what_ends(shop: WaitingShop, clicks: Work, sentence: str) -> None:
+    """What publishing `clicks` would end is said where people look before they say yes to it."""
+    workspace, identifier = Workspace.at(shop.folder), shop.promotion(clicks).id
+    [card] = [card for card in standing(workspace) if card.environment == "prod"]
+    assert {waiting.promotion: waiting.ends for waiting in card.waits}[identifier] == (sentence,)
+    assert f"its publish ends {escaped(sentence)}" in standing_markdown([card])
+    assert f"its publish ends {sentence}" in unescape(standing_page([card], process.now()))
+
+    assert f"its publish ends {sentence}" in " ".join(sluice(shop, "status").split())
+    [prod] = json.loads(sluice(shop, "status", "--json"))["environments"]
+    [ended] = {attempt["id"]: attempt["ends"] for attempt in prod["open"]}[identifier]
+    assert ended["yes"] == "Grace (unauthenticated)"
+
+    assert f"Ends when it is published: {sentence}." in asked_text(clicks)
+    assert f"**Ends when this is published:**\n\n* {escaped(sentence)}" in request_text(clicks)
+
+
+def sluice(shop: WaitingShop, *arguments: str) -> str:
+    """Return what a command prints."""
+    command = [sys.executable, "-m", "prefect_sluice.cli", *arguments, "-C", str(shop.folder)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def test_a_rollback_that_is_refused_ends_nothing_and_one_that_serves_does(shop: WaitingShop) -> None:

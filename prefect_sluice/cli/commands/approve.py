@@ -98,6 +98,7 @@ def _find_promotion(folder: Path, text: str) -> tuple[Workspace, Promotion]:
 
 def _lines(workspace: Workspace, promotion: Promotion, width: int) -> list[Line]:
     """Return what exactly is approved: from, to, relations, verdicts, changes."""
+    from prefect_sluice.approvals.ended_by_publish import ends_of
     from prefect_sluice.reporting.styled_text import BLANK
     from prefect_sluice.reporting.terminal.findings import (
         DIFF,
@@ -116,6 +117,7 @@ def _lines(workspace: Workspace, promotion: Promotion, width: int) -> list[Line]
     names = ", ".join(sorted(relation.node.split(".")[-1] for relation in built))
     release, former = store.release(promotion.release), store.release(promotion.base_release)
     bad = [finding for finding in notable(reports) if finding.gate != DIFF]
+    ends = [row for other in ends_of(workspace, promotion) for row in _words(str(other), width)]
     return [
         *promotion_lines(promotion, release, former, width=width),
         *section("Policy", policy_lines(recorded(workspace, promotion), width=width)),
@@ -123,6 +125,7 @@ def _lines(workspace: Workspace, promotion: Promotion, width: int) -> list[Line]
         *section("Gates", gates_table(reports, width=width)),
         *section("To look at", findings_lines(bad, width=width)),
         *section("What changes for readers", changes_lines(reports, width=width)),
+        *section("Ends when this is published", ends),
         BLANK,
     ]
 

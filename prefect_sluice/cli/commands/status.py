@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,13 +109,14 @@ def _standing(
 
     generation, problem = _generation(workspace, environment)
     release = store.release(generation.release) if store and generation else None
+    waiting = _open(workspace, store, environment) if store else ()
     return EnvironmentStanding(
         name=environment.name,
         generation=generation,
         release=release,
         warehouse=environment.database.place_from(workspace.root),
         size=environment.database.size(),
-        open=_open(store, environment) if store else (),
+        open=waiting,
         lease=_lease(store, environment) if store else None,
         problem=problem,
         recorded=_recorded(store, environment) if store and generation is None else 0,
@@ -147,8 +149,9 @@ def _recorded(store: StateStore, environment: Environment) -> int:
     return present["generation"] if present else 0
 
 
-def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
+def _open(workspace: Workspace, store: StateStore, environment: Environment) -> tuple[OpenPromotion, ...]:
     from prefect_sluice.approvals.approval_policy import rule
+    from prefect_sluice.approvals.ended_by_publish import ends_of
     from prefect_sluice.domain.controls import in_force, of_release
     from prefect_sluice.domain.generation import Cause
     from prefect_sluice.domain.promotion import ENDED, State
@@ -169,7 +172,7 @@ def _open(store: StateStore, environment: Environment) -> tuple[OpenPromotion, .
         )
         commit = release.change.commit if release else ""
         blocks = of_release(controls, promotion.release)
-        attempts.append(OpenPromotion(promotion, commit, decision, blocks))
+        attempts.append(OpenPromotion(promotion, commit, decision, blocks, ends_of(workspace, promotion)))
     return tuple(attempts)
 
 
@@ -208,7 +211,12 @@ def _document(standing: EnvironmentStanding) -> Json:
         "copy": standing.copy.document() if standing.copy else None,
         "recorded_generation": standing.recorded,
         "open": [
-            {**json_documents.promotion(attempt.promotion), "next": attempt.next} for attempt in standing.open
+            {
+                **json_documents.promotion(attempt.promotion),
+                "next": attempt.next,
+                "ends": [asdict(other) for other in attempt.ends],
+            }
+            for attempt in standing.open
         ],
         "controls": [json_documents.control(control) for control in standing.controls],
         "refresh": _refresh_document(standing),

@@ -46,6 +46,7 @@ def request_text(report: Report, links: RunLinks, note: str = "") -> str:
     if lasting:
         rest = f" and {len(lasting) - _MOST} more" if len(lasting) > _MOST else ""
         lines += [f"⚠️ **Not undone by a rollback:** {escaped('; '.join(lasting[:_MOST]))}{rest}", ""]
+    lines += _ends(report, _MOST)
     lines += _policy(report, _MOST)
     lines += [f"→ {more}", ""] if (more := links_line(links)) else []
     lines += _for_whom(report)
@@ -71,6 +72,7 @@ def approval_page(report: Report, links: RunLinks) -> str:
             *_rest(len(lasting), "thing", _ALL),
             "",
         ]
+    lines += _ends(report, _ALL)
     lines += _policy(report, _ALL)
     lines += [
         *changes(report, SHORT[1], alone=True),
@@ -87,6 +89,15 @@ def _goes(report: Report) -> list[str]:
     """Return the commits that go: nobody may say yes to that without seeing it."""
     goes = goes_line(report.dossier.commits)
     return [f"⚠️ **Goes, though it serves:** {escaped(goes)}", ""] if goes else []
+
+
+def _ends(report: Report, most: int) -> list[str]:
+    """Return the promotions that end when this one is published: a yes to this one may cost somebody theirs."""
+    ends = report.dossier.ends
+    if not ends:
+        return []
+    lines = ["⚠️ **Ends when this is published:**", "", *(f"* {escaped(other)}" for other in ends[:most])]
+    return [*lines, *_rest(len(ends), "promotion", most), ""]
 
 
 def _to_look_at(report: Report) -> list[str]:

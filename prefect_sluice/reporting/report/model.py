@@ -61,9 +61,9 @@ class ReleaseRecord:
     which policy judges it and what it changes of it. `commits` are those that come and go with it (None: it is no other commit
     than what served, or an older Sluice began it), `base` what of its plan is of its branch (None: nobody asked). `reach` is what
     the columns that it changes reach (None: it changes none, or nobody can tell any more). `copy` is the export that its
-    environment was made of (None: it is no copy). `displaced`
-    are the public names that do not show what it serves, `way` is where its run and form are in a browser, `web` where all
-    forms are. `at` is when this was read, UTC.
+    environment was made of (None: it is no copy), `ends` which promotions that wait its publish would end, each in words.
+    `displaced` are the public names that do not show what it serves, `way` is where its run and form are in a browser, `web`
+    where all forms are. `at` is when this was read, UTC.
     """
 
     release: Release | None
@@ -91,6 +91,7 @@ class ReleaseRecord:
     displaced: tuple[Displaced, ...] = ()
     reach: ChangeReach | None = None
     copy: Export | None = None
+    ends: tuple[str, ...] = ()
     way: WebLinks = WebLinks()
     web: Web = field(default_factory=Web)
     at: datetime = _NEVER

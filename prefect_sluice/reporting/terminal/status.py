@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from textwrap import wrap
 
+from prefect_sluice.approvals.ended_by_publish import EndedByPublish
 from prefect_sluice.domain import old_names
 from prefect_sluice.domain.controls import Control, ControlKind
 from prefect_sluice.domain.counting import count
@@ -33,13 +34,14 @@ class OpenPromotion:
     """A promotion that is not at its end.
 
     `commit` is its release's ("" if not known), `decision` the yes or no that no run has heard yet, `blocks` are those of its
-    release that are in force.
+    release that are in force, `ends` the promotions that its publish would end.
     """
 
     promotion: Promotion
     commit: str = ""
     decision: Approval | None = None
     blocks: tuple[Control, ...] = ()
+    ends: tuple[EndedByPublish, ...] = ()
 
     @property
     def next(self) -> str:
@@ -201,9 +203,14 @@ def _open(attempt: OpenPromotion, width: int) -> list[Line]:
     sentence += "".join(f"; {block.told}" for block in attempt.blocks)
     label = "waits" if promotion.state is State.STAGED else "open"
     lines = _wrapped(label, sentence, Style.WARN, width)
+    ends = [
+        part
+        for other in attempt.ends
+        for part in _wrapped("", f"its publish ends {other}", Style.PLAIN, width)
+    ]
     if sum(span.width for span in lines[-1]) + 2 + len(step) <= width:
-        return [*lines[:-1], (*lines[-1], Span("  "), strong(step))]
-    return [*lines, _field("", strong(step))]
+        return [*lines[:-1], (*lines[-1], Span("  "), strong(step)), *ends]
+    return [*lines, _field("", strong(step)), *ends]
 
 
 def _field(name: str, *parts: Span | str) -> Line:
