@@ -31,6 +31,7 @@ from prefect_sluice.promotions.records import OutOfOrder, open_promotions
 from prefect_sluice.promotions.request import PromoteRequest, ReleaseRequest, Request
 from prefect_sluice.promotions.take_release import chosen
 from prefect_sluice.promotions.work import Work
+from prefect_sluice.reporting.branch_check import BranchCheck, branch_check
 from prefect_sluice.reporting.terminal.dashboard import DashboardStory, story
 from prefect_sluice.runtime import process
 from prefect_sluice.stages.adopt import TakenNames, taken_names
@@ -73,6 +74,8 @@ class PlanPreview:
     ends: tuple[EndedByPublish, ...] = ()
     base: AgainstBase | None = None
     taken: TakenNames | None = None
+    branch: BranchCheck | None = None
+    """The check of the branch that a merge commit brings, where the commit was not checked itself."""
 
 
 def planned(
@@ -103,6 +106,8 @@ def planned(
     impact_inputs = ImpactInputs(made, made.base_of(live).by_node(), notes)
     declared = tuple(_consumers(loaded))
     consumers = reached(impact_inputs, declared)
+    commits = commit_range(workspace, made, release)
+    own = None if release.composed else workspace.store.check(environment.name, release.change.commit)
     return PlanPreview(
         made,
         release,
@@ -116,11 +121,12 @@ def planned(
         pace.expected(workspace.store, made),
         edited(workspace, release, made),
         loaded.dbt.protection,
-        commit_range(workspace, made, release),
-        None if release.composed else workspace.store.check(environment.name, release.change.commit),
+        commits,
+        own,
         () if made.changes_nothing else _ends(workspace, made),
         against_base(workspace, environment, release, made, base, request.actor) if base else None,
         taken_names(workspace, environment, made),
+        branch_check(workspace, environment.name, release, commits) if own is None else None,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -148,3 +149,41 @@ def test_what_another_check_found_while_this_one_waited_is_its_answer(released: 
     assert after.promotion.id != first.promotion.id
     checks = [item for item in Workspace.at(released).store.promotions() if item.cause is Cause.CHECK]
     assert len(checks) == 2
+
+
+def test_the_plan_of_a_merge_has_the_check_of_its_branch(run: Run, released: Path, commit: Commit) -> None:
+    """The check of the same files counts first, and where main moved on it is said that the files are others."""
+
+    def on(*words: str) -> None:
+        subprocess.run(["git", *words], cwd=released, check=True, capture_output=True)
+
+    def planned() -> tuple[dict[str, Any], str]:
+        answer = json.loads(run("plan", "-C", released, "--json").out)
+        assert "checked" not in answer
+        return answer.get("branch_checked", {}), run("plan", "-C", released).out
+
+    on("checkout", "-q", "-b", "fewer")
+    commit(released, "Broken still", orders="select range // 3 as id, range as amount from range(30)\n")
+    assert run("check", "-C", released).code == 1
+    commit(released, "Mended", orders=MENDED)
+    assert "branch_checked" not in json.loads(run("plan", "-C", released, "--json").out), "it is no merge"
+    on("checkout", "-q", "main")
+    on("merge", "-q", "--no-ff", "-m", "Merge fewer", "fewer")
+    branch, text = planned()
+    assert (branch["verdict"], branch["same_files"]) == ("refused", False)
+    assert "refused, just now, branch fewer; the merge has other files than it looked at" in text
+
+    on("checkout", "-q", "fewer")
+    assert run("check", "-C", released).code == 0
+    on("checkout", "-q", "main")
+    branch, text = planned()
+    assert (branch["verdict"], branch["same_files"]) == ("passed", True)
+    assert "passed, just now, branch fewer; the merge has the same files" in text
+
+    on("reset", "-q", "--hard", "main^1")
+    (released / "README.md").write_text("main moved on\n", encoding="utf-8")
+    on("add", "-A")
+    on("commit", "-q", "-m", "Read me")
+    on("merge", "-q", "--no-ff", "-m", "Merge fewer", "fewer")
+    branch, _ = planned()
+    assert (branch["verdict"], branch["same_files"]) == ("passed", False)

@@ -102,7 +102,7 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
     from dataclasses import asdict
 
     from prefect_sluice.reporting import json_documents
-    from prefect_sluice.reporting.terminal.check_results import check_document
+    from prefect_sluice.reporting.terminal.check_results import branch_document, check_document
     from prefect_sluice.reporting.terminal.policy import policy_document
 
     return {
@@ -121,6 +121,7 @@ def _document(preview: PlanPreview) -> dict[str, Any]:
         **({"taken": asdict(preview.taken)} if preview.taken else {}),
         "ends": [asdict(waiting) for waiting in preview.ends],
         **({"checked": check_document(preview.checked)} if preview.checked else {}),
+        **({"branch_checked": branch_document(preview.branch)} if preview.branch else {}),
         **({"isolation": preview.protection.tier} if preview.protection else {}),
     }
 
@@ -138,7 +139,7 @@ def show_planned(
     from prefect_sluice.cli.progress import progress
     from prefect_sluice.reporting.plan_preview import planned
     from prefect_sluice.reporting.styled_text import faint, line
-    from prefect_sluice.reporting.terminal.check_results import checked_line
+    from prefect_sluice.reporting.terminal.check_results import branch_line, checked_line
     from prefect_sluice.reporting.terminal.displaced_names import displaced_lines
     from prefect_sluice.reporting.terminal.explain import why_lines
     from prefect_sluice.reporting.terminal.plan import headline
@@ -154,6 +155,8 @@ def show_planned(
         _show_preview(preview, console)
     if preview.checked is not None:
         console.show([checked_line(preview.checked, process.now())])
+    if preview.branch is not None:
+        console.show([branch_line(preview.branch, process.now())])
     console.show([line(faint("ends when it is published: "), str(waiting)) for waiting in preview.ends])
     why = {"why": [reason.document() for reason in preview.reasons]} if named else {}
     console.answer({**_document(preview), **why})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prefect_sluice.domain.digests import Json
+from prefect_sluice.reporting.branch_check import BranchCheck
 from prefect_sluice.reporting.styled_text import Line, Span, Style, faint, line
 from prefect_sluice.reporting.table import WIDTH, table
 from prefect_sluice.reporting.wording import ago, moment, seconds, short
@@ -51,7 +52,20 @@ def checked_line(result: CheckResult, now: datetime) -> Line:
     )
 
 
-def check_document(result: CheckResult) -> Json:
+def branch_line(check: BranchCheck, now: datetime) -> Line:
+    """Return what a check found of a commit that a merge brings, and whether the merge has the files that it looked at."""
+    files = (
+        "the merge has the same files" if check.same_files else "the merge has other files than it looked at"
+    )
+    return (*checked_line(check.result, now), *line(f", branch {check.result.ref}; {files}"))
+
+
+def branch_document(check: BranchCheck) -> Json:
+    """Return the check of a merge's branch as JSON."""
+    return {**check_document(check.result), "same_files": check.same_files}
+
+
+def check_document(result: CheckResult) -> dict[str, Json]:
     """Return a check as JSON."""
     return {
         "commit": result.commit,
