@@ -60,12 +60,43 @@ def action(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]
 
 
 def closing_job(number: int, folder: Path) -> tuple[int, str]:
-    """Run the commands of the workflow in docs/ci.md that ends the preview of a pull request as it is closed."""
+    """Run the action's closing step as the workflow in docs/ci.md uses it as a pull request is closed."""
     blocks = (CI.parents[1] / "docs" / "ci.md").read_text(encoding="utf-8").split("```text\n")[1:]
     [workflow] = [text for block in blocks if "types: [closed]" in (text := block.partition("```")[0])]
     [job] = yaml.safe_load(workflow)["jobs"].values()
-    [command] = [step["run"] for step in job["steps"] if "run" in step]
-    return bash(filled_in(command, r"\$\{\{ ([\w.]+) \}\}", {"github.event.number": str(number)}), folder, {})
+    [used] = [step for step in job["steps"] if step["uses"].startswith("./")]
+    assert used["uses"] == "./.github/actions/sluice-check/end-preview", "where docs/ci.md has people copy it"
+    told = yaml.safe_load((CI / "github" / "end-preview" / "action.yml").read_text())
+    expression = r"\$\{\{ ([\w.]+) \}\}"
+    given = {
+        key: filled_in(value, expression, {"github.event.number": str(number)})
+        for key, value in used["with"].items()
+    }
+    defaults = {name: one["default"] for name, one in told["inputs"].items() if "default" in one}
+    values = {f"inputs.{name}": value for name, value in {**defaults, **given}.items()}
+    [step] = told["runs"]["steps"]
+    assert (step["shell"], "${{" in step["run"]) == ("bash", False)
+    env = {key: filled_in(value, expression, values) for key, value in step["env"].items()}
+    return bash(step["run"], folder, env)
+
+
+def gitlab_closing_job(number: int, folder: Path) -> tuple[int, str]:
+    """Run the job that GitLab starts to stop the environment of a merge request."""
+    text = (CI / "gitlab" / "sluice-preview.yml").read_text()
+    spec, _ = yaml.safe_load_all(text)
+    defaults = {name: one["default"] for name, one in spec["spec"]["inputs"].items()}
+    body = filled_in(text.partition("\n---\n")[2], r"\$\[\[ inputs\.(\w+) \]\]", defaults)
+    jobs = yaml.safe_load(body)
+    shows, ends = jobs["sluice-check"], jobs["sluice-end-preview"]
+    assert shows["environment"] == {"name": ends["environment"]["name"], "on_stop": "sluice-end-preview"}
+    assert ends["environment"]["action"] == "stop"
+    # GitLab: both jobs need the same rules, or it never finds the one that stops.
+    assert [rule["if"] for rule in shows["rules"]] == [rule["if"] for rule in ends["rules"]]
+    assert [rule["when"] for rule in ends["rules"]] == ["manual"]
+    variables = {
+        key: value.replace("$CI_MERGE_REQUEST_IID", str(number)) for key, value in ends["variables"].items()
+    }
+    return bash("\n".join(ends["script"]), folder, variables)
 
 
 def component(folder: Path, inputs: Mapping[str, str], variables: Mapping[str, str]) -> tuple[int, str]:

@@ -18,7 +18,8 @@ from prefect_sluice.runtime.faults import VARIABLE, FaultPoint
 from prefect_sluice.source import git
 from prefect_sluice.warehouse.inventory import Inventory
 from prefect_sluice.workspace.workspace import Workspace
-from tests.cli.forge_jobs import closing_job
+from tests.cli.forge_jobs import closing_job as github_closing_job
+from tests.cli.forge_jobs import gitlab_closing_job
 from tests.warm_commands import Commands
 
 Run = Callable[..., Any]
@@ -196,10 +197,11 @@ def test_a_project_without_a_pattern_is_told_what_to_write(run: Run, released: P
         assert ended.err == f"sluice: {says}; see which there are: sluice previews\n"
 
 
+@pytest.mark.parametrize("closing_job", [github_closing_job, gitlab_closing_job])
 def test_the_job_of_a_pull_request_that_is_closed_is_green_with_a_preview_and_without(
-    run: Run, with_pattern: Path, commit: Commit
+    run: Run, with_pattern: Path, commit: Commit, closing_job: Callable[[int, Path], tuple[int, str]]
 ) -> None:
-    """Its step as it stands in docs/ci.md: first for one whose check was refused, then for one that is shown; and again."""
+    """Its step as it stands in deployments/ci: first for one whose check was refused, then for one that is shown; and again."""
     folder = with_pattern
     assert document(run, "check", "-C", folder, "--serve", "pr-7", "--as", "Ada")["status"] == "refused"
     assert closing_job(7, folder) == (0, "there is no preview 'pr-7': nothing to end\n")
