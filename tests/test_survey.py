@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prefect_sluice.cli.called_from import CalledFrom, called_from
 from prefect_sluice.cli.project_survey import survey
 
 
@@ -85,3 +86,77 @@ def test_a_project_that_keeps_to_itself_needs_nothing(top: Path) -> None:
 def test_a_profile_that_leads_elsewhere_needs_the_network(top: Path, settings: dict[str, object]) -> None:
     assert survey(top, top, [settings]).needs.network == "profiles.yml"
     assert not survey(top, top, [{"path": "a.duckdb", "attach": [{"path": "b.duckdb"}]}]).needs
+
+
+_IN_TOP = "dbt/seeds/x.csv"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "path"),
+    [
+        ("models/a.sql", "select * from read_csv('dbt/seeds/x.csv')", _IN_TOP),
+        ("models/a.sql", "from './dbt/seeds/*.csv'", "./dbt/seeds/*.csv"),
+        ("macros/m.sql", "{% macro m() %}copy t from 'dbt/seeds/x.csv'{% endmacro %}", _IN_TOP),
+        ("macros/m.sql", "{% macro m() %}attach if not exists 'dbt/seeds/x.csv' as x{% endmacro %}", _IN_TOP),
+        ("dbt_project.yml", "on-run-start: [\"create table t as from 'dbt/seeds/x.csv'\"]", _IN_TOP),
+        (
+            "models/s.yml",
+            "meta: {external_location: \"read_csv('dbt/seeds/{name}.csv')\"}",
+            "dbt/seeds/*.csv",
+        ),
+        ("models/s.yml", "  external_location: dbt/seeds/{{ name }}.csv\n", "dbt/seeds/*.csv"),
+        ("models/s.yml", "  external_location: \"{{ env_var('D', 'dbt') }}/seeds/x.csv\"\n", _IN_TOP),
+        ("models/p.py", "def model(dbt, session):\n    return pd.read_csv('dbt/seeds/x.csv')\n", _IN_TOP),
+    ],
+)
+def test_paths_that_are_there_from_above_say_where_dbt_is_called(
+    top: Path, name: str, text: str, path: str
+) -> None:
+    project = top / "dbt"
+    _write(project, {"seeds/x.csv": "a\n", name: text})
+    assert called_from(project, top) == CalledFrom(top, path, name)
+    _write(project, {"models/own.sql": "select * from read_csv('seeds/x.csv')"})
+    assert called_from(project, top) is None, "dbt finds this one from the project's folder"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("models/a.sql", "-- read_csv('dbt/seeds/x.csv')\nselect 1"),
+        ("models/a.sql", "select * from read_csv('dbt/seeds/none.csv'), read_csv('/dbt/seeds/x.csv')"),
+        (
+            "models/a.sql",
+            "select * from read_csv('s3://dbt/seeds/x.csv'), read_csv('{{ this }}/x.csv'), \"dbt\"",
+        ),
+        ("load.py", "import duckdb\nduckdb.sql(\"from read_csv('dbt/seeds/x.csv')\")\n"),
+        ("dbt_packages/p/macros/m.sql", "from 'dbt/seeds/x.csv'"),
+        ("target/run/a.sql", "from 'dbt/seeds/x.csv'"),
+    ],
+)
+def test_what_tells_nothing_of_where_dbt_is_called(top: Path, name: str, text: str) -> None:
+    project = top / "dbt"
+    _write(project, {"seeds/x.csv": "a\n", name: text})
+    assert called_from(project, top) is None
+
+
+def test_a_folder_between_and_the_profile_say_where_dbt_is_called(top: Path) -> None:
+    project = top / "teams" / "sales" / "dbt"
+    _write(project, {"seeds/x.csv": "a\n"})
+    targets = [{"path": "dev.duckdb", "attach": [{"path": "duckdb:raw/raw.duckdb", "alias": "raw"}]}]
+    assert called_from(project, top, targets) is None
+    _write(top / "teams" / "sales", {"raw/raw.duckdb": ""})
+    assert called_from(project, top, targets) == CalledFrom(
+        top / "teams/sales", "raw/raw.duckdb", "profiles.yml"
+    )
+    _write(project, {"dev.duckdb": ""})
+    assert called_from(project, top, targets) is None, "dbt was called in the project's folder before"
+    (project / "dev.duckdb").rename(top / "dev.duckdb")
+    (top / "teams" / "sales" / "raw" / "raw.duckdb").unlink()
+    assert called_from(project, top, targets) == CalledFrom(top, "dev.duckdb", "profiles.yml")
+    assert called_from(project, project, targets) is None, "nothing above the repository counts"
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)

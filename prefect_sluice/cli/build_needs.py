@@ -49,7 +49,7 @@ class BuildNeeds:
 def build_needs(project: Path, top: Path, targets: Iterable[Mapping[str, Any]] = ()) -> BuildNeeds:
     """Look through the texts of a dbt project in the repository `top`, and the settings of its profile's targets. What is put
     together from variables is not found: dbt's refusal names the key then."""
-    texts = dict(_texts(project))
+    texts = dict(project_texts(project))
     network = next((name for name, text in texts.items() if _names_address(name, text)), "")
     return BuildNeeds(
         network or ("profiles.yml" if any(map(_is_remote, targets)) else ""),
@@ -59,7 +59,7 @@ def build_needs(project: Path, top: Path, targets: Iterable[Mapping[str, Any]] =
     )
 
 
-def _texts(project: Path) -> Iterator[tuple[str, str]]:
+def project_texts(project: Path) -> Iterator[tuple[str, str]]:
     """Yield the path from the project's folder and the text of each file that dbt reads, packages' too, without comments."""
     for path in sorted(project.rglob("*")):
         name = path.relative_to(project)

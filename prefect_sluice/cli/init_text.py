@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from prefect_sluice.cli.build_needs import BuildNeeds
+    from prefect_sluice.cli.called_from import CalledFrom
     from prefect_sluice.cli.project_survey import Survey
     from prefect_sluice.dbt.profile import Target
 
@@ -79,20 +80,28 @@ def found_told(survey: Survey) -> tuple[tuple[str, str], ...]:
         ),
         *([("outside", _needs_told(survey.needs))] if survey.needs else []),
         ("hooks", _hooks_told(survey)),
-        *(
-            [("dbt", f"{survey.calls} calls it at the top: see working_directory in sluice.yml")]
-            if survey.calls
-            else []
-        ),
+        *_called_found(survey),
         ("approvers", f"{people or 'nobody yet'}; {one}"),
     )
+
+
+def _called_found(survey: Survey) -> list[tuple[str, str]]:
+    see = "see working_directory in sluice.yml"
+    if survey.called_from:
+        return [("dbt", f"{_called_why(survey.called_from)}: {see}")]
+    return [("dbt", f"{survey.calls} calls it at the top: {see}")] if survey.calls else []
+
+
+def _called_why(called: CalledFrom) -> str:
+    return f"{called.named_in} reads {called.path}, which is not there from the project's folder, and is from above it"
 
 
 def _called(survey: Survey, prefix: str, called_in: str) -> str:
     """Return the key that says where relative paths start: in force where it is known, else as a comment; "" where none fits."""
     why = "# Relative paths of SQL, hooks and profile start in the folder in which dbt is called"
     if called_in:
-        return f"{why}.\nworking_directory: {_yaml(called_in)}\n"
+        because = f":\n# {_called_why(survey.called_from)}" if survey.called_from else ""
+        return f"{why}{because}.\nworking_directory: {_yaml(called_in)}\n"
     up = "/".join([".."] * prefix.count("/")) or "."
     return f"{why}: at the top, by {survey.calls}?\n# working_directory: {up}\n" if survey.calls else ""
 

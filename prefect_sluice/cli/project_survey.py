@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from prefect_sluice.cli.build_needs import BuildNeeds, build_needs
+from prefect_sluice.cli.called_from import CalledFrom, called_from
 from prefect_sluice.config import yaml_file
 from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.domain.untrusted_text import is_text
@@ -46,8 +47,8 @@ class Survey:
     `packages` are those that are named, and `missing` whether none is installed; `ignored` are inputs that git leaves
     alone, by path in the repository, a folder where all of it is; `needs` is what its code reaches outside of it;
     `hooks` where dbt_project.yml runs statements, `leaving` what hooks do outside the warehouse; `calls` the file that has
-    dbt called from the repository's top, with --project-dir; `authors` the addresses of who committed, the most frequent
-    first."""
+    dbt called from the repository's top, with --project-dir, `called_from` what tells it by paths that are there only from
+    above; `authors` the addresses of who committed, the most frequent first."""
 
     rules: str = ""
     linter: bool = False
@@ -59,23 +60,25 @@ class Survey:
     leaving: tuple[OutsideEffect, ...] = ()
     authors: tuple[str, ...] = ()
     calls: str = ""
+    called_from: CalledFrom | None = None
 
 
 def survey(project: Path, top: Path, targets: Iterable[Mapping[str, Any]] = ()) -> Survey:
     """Look at a dbt project's folder in the repository `top`, and the settings of its profile's targets. What cannot be read is
     left out: dbt says what is wrong with it."""
-    packages, described = _packages(project), describe(project)
+    packages, described, settings = _packages(project), describe(project), list(targets)
     return Survey(
         rules=_rules(project, top),
         linter=find_spec("sqlfluff") is not None,
         packages=packages,
         missing=bool(packages) and not any((project / "dbt_packages").glob("*/dbt_project.yml")),
         ignored=_ignored(project, top),
-        needs=build_needs(project, top, targets),
+        needs=build_needs(project, top, settings),
         hooks=_hooks(described),
         leaving=leaving(project, top, described, _places(project, project)),
         authors=authors(top),
         calls=_calls(project, top),
+        called_from=called_from(project, top, settings),
     )
 
 

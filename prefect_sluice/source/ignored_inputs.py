@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Collection, Iterator, Mapping
-from glob import has_magic, iglob
+from glob import has_magic
 from pathlib import Path, PurePosixPath
 
 from prefect_sluice.domain.counting import count
 from prefect_sluice.domain.errors import BadInput, DbtFailed
 from prefect_sluice.domain.node import Node
+from prefect_sluice.source.relative_paths import is_there
 
 _DBT_READS = frozenset({".csv", ".sql", ".py", ".yml", ".yaml", ".md"})
 _NEVER = frozenset({".git", ".sluice", "target", "logs", "dbt_packages"})
@@ -67,12 +68,7 @@ def _path_of(nodes: Mapping[str, Node], short: str) -> str:
 def _is_left_out(path: str, release: Path, tree: Path) -> bool:
     if "://" in path or Path(path).is_absolute():
         return False
-    return not _is_there(path, release) and _is_there(path, tree)
-
-
-def _is_there(path: str, folder: Path) -> bool:
-    # A name may hold a bracket and be no pattern.
-    return (folder / path).exists() or any(iglob(path, root_dir=folder, recursive=True))  # noqa: PTH207
+    return not is_there(path, release) and is_there(path, tree)
 
 
 def _untracked(release: Path, tree: Path) -> Iterator[str]:

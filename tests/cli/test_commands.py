@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from prefect_sluice.workspace.workspace import Workspace
+from tests.cli.conftest import git
 
 Run = Callable[..., Any]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -408,6 +410,30 @@ def test_init_says_where_dbt_is_called(run: Run, project: Path, monkeypatch: pyt
     document = json.loads(run("init", "-C", project, "--json").out)
     assert "\nworking_directory: .\n" in (project / "sluice.yml").read_text()
     assert document["environments"][0]["warehouse"] == str(project / "dev.duckdb")
+
+
+def test_init_finds_where_dbt_is_called_by_the_paths_that_are_there(run: Run, project: Path) -> None:
+    """What it writes has the project released at the first try."""
+    (project / "sluice.yml").unlink()
+    below = project / "analytics"
+    below.mkdir()
+    for item in [item for item in project.iterdir() if item.name not in {".git", "analytics"}]:
+        item.rename(below / item.name)
+    (below / "extra.csv").write_text("id\n7\n")
+    (below / "models" / "extra.sql").write_text("select * from read_csv('analytics/extra.csv')\n")
+    git(project, "add", "-f", ".")
+    git(project, "commit", "-qm", "Read a file as seen from the top")
+    document = json.loads(run("init", "-C", below, "--json").out)
+    why = "models/extra.sql reads analytics/extra.csv, which is not there from the project's folder, and is from above it"
+    assert document["found"]["dbt"] == f"{why}: see working_directory in sluice.yml"
+    assert f":\n# {why}.\nworking_directory: ..\n" in (below / "sluice.yml").read_text()
+    assert document["environments"][0]["warehouse"] == str(project / "dev.duckdb")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "Release with Sluice")
+    answer = run("release", "-C", below, "--env", "dev")
+    assert answer.code == 0, answer.out + answer.err
+    with duckdb.connect(str(project / "dev.duckdb"), read_only=True) as connection:
+        assert connection.execute("select id from main.extra").fetchall() == [(7,)]
 
 
 def test_init_above_several_projects_names_them_and_what_to_type(run: Run, project: Path) -> None:

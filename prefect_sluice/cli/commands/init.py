@@ -54,15 +54,18 @@ def _write(place: Path, project: Path, folder: Path) -> Path:
     from prefect_sluice.runtime import process
     from prefect_sluice.source import git
 
+    top = git.root(place)
     given = process.environment().get("DBT_PROJECT_DIR")
     # dbt itself reads it, so that it is called here; the project lies below.
     home = folder if given and folder != project and (folder / given).resolve() == project else None
     default, targets = _targets(project, home)
-    top = git.root(place)
+    surveyed = survey(project, top, [target.settings for target in targets])
+    if home is None and surveyed.called_from:
+        home = surveyed.called_from.folder
+        default, targets = _targets(project, home)
     prefix = "" if place == top else f"{place.relative_to(top).as_posix()}/"
     file = place / config.FILE
     called_in = os.path.relpath(home, place) if home else ""
-    surveyed = survey(project, top, [target.settings for target in targets])
     content = text(project.relative_to(place).as_posix(), default, targets, surveyed, prefix, called_in)
     file.write_text(content, encoding="utf-8")
     _keep_out(top, [file for target in targets for file in target.database.files])

@@ -6,8 +6,6 @@ import os.path
 import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from glob import iglob
-from pathlib import PurePosixPath
 from typing import ClassVar
 
 from prefect_sluice import config
@@ -16,6 +14,7 @@ from prefect_sluice.domain.results import DROPPED, NodeResult
 from prefect_sluice.domain.verdict import Finding, GateReport, Verdict
 from prefect_sluice.gates.base import BuildOutcome, CandidateView, ReleaseView
 from prefect_sluice.gates.dbt_contracts import mismatches, table
+from prefect_sluice.source.relative_paths import folder_above
 
 _MISSED = re.compile(r"(?:No files found that match the pattern|Cannot open file) \"([^\"/][^\"]*)\"")
 """How DuckDB says that a file is not there."""
@@ -147,12 +146,12 @@ def _misplaced(message: str, release: ReleaseView) -> str:
     found = _MISSED.search(message)
     if found is None or release.change is None or release.working_directory not in {None, release.project}:
         return ""
-    name = str(found[1])
-    for folder in list(release.project.parents)[: len(PurePosixPath(release.change.project).parts)]:
-        if any(iglob(name, root_dir=folder, recursive=True)):  # noqa: PTH207
-            up = os.path.relpath(folder, release.project)
-            return f"{name} is there from {up} on: name the folder in which dbt is called in sluice.yml, working_directory"
-    return ""
+    above = folder_above([str(found[1])], release.project, release.root)
+    if above is None:
+        return ""
+    folder, name = above
+    up = os.path.relpath(folder, release.project)
+    return f"{name} is there from {up} on: name the folder in which dbt is called in sluice.yml, working_directory"
 
 
 def first_line(message: str) -> str:
