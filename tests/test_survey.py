@@ -71,7 +71,10 @@ def test_a_project_that_keeps_to_itself_needs_nothing(top: Path) -> None:
     (top / "models" / "models.yml").write_text(
         "models: [{name: a, description: 'see https://example.com/a'}]\n"
     )
-    assert not survey(top, top).needs
+    (top / "models" / "host.sql").write_text(
+        "select replace(replace(u, 'https://', ''), \"http://\", '') as host\n"
+    )
+    assert not survey(top, top).needs, "text functions that take the beginning off an address open none"
 
 
 @pytest.mark.parametrize(
@@ -154,6 +157,19 @@ def test_a_folder_between_and_the_profile_say_where_dbt_is_called(top: Path) -> 
     (top / "teams" / "sales" / "raw" / "raw.duckdb").unlink()
     assert called_from(project, top, targets) == CalledFrom(top, "dev.duckdb", "profiles.yml")
     assert called_from(project, project, targets) is None, "nothing above the repository counts"
+
+
+def test_a_profile_above_says_where_dbt_is_called_unless_the_code_does(top: Path) -> None:
+    project = top / "dbt"
+    _write(top, {"profiles.yml": "", "dbt/seeds/x.csv": "a\n"})
+    assert called_from(project, top) == CalledFrom(top, "profiles.yml", "dbt")
+    _write(project, {"models/a.sql": "select * from read_csv('seeds/x.csv')"})
+    assert called_from(project, top) is None, (
+        "dbt is called in the project's folder, and the profile named by an option"
+    )
+    (project / "models" / "a.sql").unlink()
+    _write(project, {"profiles.yml": ""})
+    assert called_from(project, top) is None
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

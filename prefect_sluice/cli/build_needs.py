@@ -16,7 +16,8 @@ _TEXTS = frozenset({".sql", ".py", ".yml", ".yaml"})
 _SKIPPED = frozenset({"target", "logs", ".git", ".sluice"})
 _SCHEME = rf"(?:{'|'.join(ADDRESSES)})"
 _SQL_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/|\{#.*?#\}", re.DOTALL)
-_QUOTED_ADDRESS = re.compile(rf"""['"]{_SCHEME}""", re.IGNORECASE)
+_QUOTED_ADDRESS = re.compile(rf"""['"](?!https?://['"]){_SCHEME}""", re.IGNORECASE)
+"""No address: a beginning alone, that text functions take off (dbt_utils.get_url_host does)."""
 _LOCATION_ADDRESS = re.compile(
     rf"""\b(?:external_location|external_root|location)\s*[:=]\s*.*?{_SCHEME}""", re.IGNORECASE
 )

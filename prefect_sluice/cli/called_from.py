@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from prefect_sluice.cli.build_needs import project_texts
-from prefect_sluice.source.relative_paths import folder_above
+from prefect_sluice.source.relative_paths import folder_above, is_there
 
 _OPENED = re.compile(
     r"""(?:\bread_\w+\s*\(\s*\[?\s*|\b(?:glob|open)\s*\(\s*|\bfrom\s+|\battach\s+(?:database\s+)?(?:if\s+not\s+exists\s+)?)"""
@@ -25,7 +25,7 @@ _RENDERED = re.compile(r"\{\{.*?\}\}")
 _FORMATTED = re.compile(r"\{[^{}]*\}")
 _SCHEME = re.compile(r"^(?:(?:ducklake|duckdb|sqlite):)*", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"^[/~]|^\w+:|^$")
-_PACKAGES = "dbt_packages"
+_PACKAGES, _PROFILE = "dbt_packages", "profiles.yml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,12 @@ class CalledFrom:
 
 def called_from(project: Path, top: Path, targets: Iterable[Mapping[str, Any]] = ()) -> CalledFrom | None:
     """Return where dbt is called, where that is above the project's folder in the repository `top`. `targets` are the settings of
-    its profile's. None where one path is there from the project's folder, and where nothing tells."""
-    names = {path: name for name, path in (*_paths_in_code(project), *_paths_of(targets))}
-    above = folder_above(names, project, top)
-    return CalledFrom(*above, names[above[1]]) if above else None
+    its profile's. None where one path is there from the project's folder, and where nothing tells, not even a profile above."""
+    readers = {path: name for name, path in (*_paths_in_code(project), *_paths_of(targets))}
+    above = folder_above(readers, project, top)
+    if above is None and not any(is_there(path, project) for path in readers):
+        above = folder_above([_PROFILE], project, top)  # dbt looks for it where it is called
+    return CalledFrom(*above, readers.get(above[1], "dbt")) if above else None
 
 
 def _paths_in_code(project: Path) -> Iterator[tuple[str, str]]:
@@ -68,7 +70,7 @@ def _paths_of(targets: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]
             place = cast("dict[str, Any]", entry).get("path", "") if isinstance(entry, Mapping) else entry
             path = _SCHEME.sub("", str(place))
             if _is_relative(path):
-                yield "profiles.yml", path
+                yield _PROFILE, path
 
 
 def _is_relative(path: str) -> bool:

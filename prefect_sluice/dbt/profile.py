@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -120,9 +120,10 @@ def load(
     variables: Mapping[str, Any] | None = None,
     home: Path | None = None,
 ) -> Profile:
-    """Read the profile of the dbt project in `project`, looked for where dbt looks (dbt docs, "profiles.yml").
+    """Read the profile of the dbt project in `project`, looked for where dbt looks (dbt docs, "profiles.yml"): in `home`, the
+    folder where people run dbt (None: the project's), and, since they may name it by an option, in the project's.
 
-    A relative path of a target starts at `home`, the folder where people run dbt (None: the project's).
+    A relative path of a target starts at `home`.
 
     Raises ConfigInvalid when the project or the profile is missing or broken.
     """
@@ -132,7 +133,7 @@ def load(
     name = str(_rendered(described.get("profile"), environ, dict(variables or {}), str(project)) or "")
     if not name:
         raise ConfigInvalid("names no profile", str(project / "dbt_project.yml"), "add to it: profile: NAME")
-    file = _find(project, environ, folder)
+    file = _find([home or project, project], environ, folder)
     profiles = read_yaml(
         file, "profiles.yml", f"dbt needs a profile {name!r} there: see docs/configuration.md"
     )
@@ -160,13 +161,13 @@ def _outputs(profile: Any, file: Path) -> Mapping[str, Mapping[str, Any]]:
     )
 
 
-def _find(project: Path, environ: Mapping[str, str], folder: Path | None) -> Path:
+def _find(places: Sequence[Path], environ: Mapping[str, str], folder: Path | None) -> Path:
     if folder is not None:
         return folder / "profiles.yml"
     if environ.get("DBT_PROFILES_DIR"):
         return Path(environ["DBT_PROFILES_DIR"]) / "profiles.yml"
-    beside = project / "profiles.yml"
-    return beside if beside.is_file() else Path.home() / ".dbt" / "profiles.yml"
+    files = (place / "profiles.yml" for place in (*places, Path.home() / ".dbt"))
+    return next((file for file in files if file.is_file()), Path.home() / ".dbt" / "profiles.yml")
 
 
 def _rendered(value: Any, environ: Mapping[str, str], variables: Mapping[str, Any], place: str) -> Any:

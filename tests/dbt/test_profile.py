@@ -98,7 +98,7 @@ def test_without_a_target_it_is_dbts_default(tmp_path: Path) -> None:
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = "shop: {{target: {}, outputs: {{}}}}"
-    folders = {name: tmp_path / name for name in ("given", "environ", "beside", "home")}
+    folders = {name: tmp_path / name for name in ("given", "environ", "called", "beside", "home")}
     for name, folder in folders.items():
         place = folder / ".dbt" if name == "home" else folder
         place.mkdir(parents=True)
@@ -110,6 +110,9 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert profile.load(beside, environ, folder=folders["given"]).default == "given"
     assert profile.load(beside, environ).default == "environ"
     assert profile.load(beside, {}).default == "beside"
+    assert profile.load(beside, {}, home=folders["called"]).default == "called"
+    (folders["called"] / "profiles.yml").unlink()
+    assert profile.load(beside, {}, home=folders["called"]).default == "beside"
     (beside / "profiles.yml").unlink()
     assert profile.load(beside, {}).default == "home"
 

@@ -49,6 +49,7 @@ def _write(place: Path, project: Path, folder: Path) -> Path:
     import os
 
     from prefect_sluice import config
+    from prefect_sluice.cli.called_from import called_from
     from prefect_sluice.cli.init_text import text
     from prefect_sluice.cli.project_survey import survey
     from prefect_sluice.runtime import process
@@ -58,6 +59,8 @@ def _write(place: Path, project: Path, folder: Path) -> Path:
     given = process.environment().get("DBT_PROJECT_DIR")
     # dbt itself reads it, so that it is called here; the project lies below.
     home = folder if given and folder != project and (folder / given).resolve() == project else None
+    called = called_from(project, top) if home is None else None
+    home = called.folder if called else home
     default, targets = _targets(project, home)
     surveyed = survey(project, top, [target.settings for target in targets])
     if home is None and surveyed.called_from:

@@ -21,6 +21,7 @@ import yaml
 from prefect_sluice.dbt.core.cancellation import end_threads, let_go, stoppable
 from prefect_sluice.dbt.core.data_tests import asked_as_dbt_does
 from prefect_sluice.dbt.core.flag_sources import named_at_once
+from prefect_sluice.dbt.core.graph_as_parsed import graph_as_parsed
 from prefect_sluice.dbt.core.hooks import copied_to
 from prefect_sluice.dbt.core.relation_cache import ASKED_FOR_WHEN_NEEDED, one_node_for_each_schema
 from prefect_sluice.dbt.core.schema_files import known_by_the_last_read
@@ -203,6 +204,7 @@ class Commands:
             "--target-path", str(self.session.work / "target"), "--log-path", str(self.session.work / "logs"), *self._vars(),
         )  # fmt: skip
         with (
+            graph_as_parsed(manifest),
             process.inside(self.session.cwd),
             _own_modules(self.session.project),
             disconnected(),

@@ -167,3 +167,23 @@ def test_a_database_is_opened_only_for_a_text_that_asks_it(shop: Shop) -> None:
     with duckdb.connect(str(side)) as connection:
         connection.execute("create table main.kept as select 1 as id")
     assert "select 1 as there" in commands.compile(manifest, ["fqn:shop.asking"])["model.shop.asking"]
+
+
+def test_what_a_macro_changes_in_the_graph_is_undone_after_the_command(shop: Shop) -> None:
+    """A plain dbt command parses anew: none begins with what the last one left in a dict of a node's configuration."""
+    shop.write(
+        "macros/types.sql",
+        "{% macro types() %}{% if execute %}{% for node in graph.nodes.values() %}{% if node.name == 'first' %}"
+        "{% do node.config.types.update({'late': ['int']}) %}{% do node.config.meta.seen.append('late') %}"
+        "{% endif %}{% endfor %}{% endif %}{% endmacro %}",
+    )
+    config = "{{ config(types={'id': ['int']}, meta={'seen': []}) }}"
+    shop.write(
+        "models/first.sql", config + "select '{{ config.get('types') | list }} {{ config.get('meta') }}' as t"
+    )
+    shop.write("models/second.sql", "{{ types() }} select * from {{ ref('first') }}")
+    commands = shop.commands()
+    manifest = commands.parse()
+    both = ["fqn:shop.first", "fqn:shop.second"]
+    texts = [commands.compile(manifest, both)["model.shop.first"] for _ in range(2)]
+    assert texts == ["select '['id'] {'seen': []}' as t"] * 2
