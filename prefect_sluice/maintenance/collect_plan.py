@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 
 from prefect_sluice.domain import old_names
 from prefect_sluice.domain.digests import Json
@@ -143,13 +145,13 @@ def _foreign(inventory: Inventory, reads: Reads) -> Mapping[Name, str]:
 
 def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
     """Return every address that must stay, and why; of several reasons the newest generation's."""
-    kept = {name: _whole(inputs, name) for name in inputs.inventory.environments}
+    kept = {name: sorted(_whole(inputs, name)) for name in inputs.inventory.environments}
     strangers = dict.fromkeys(_strangers(inputs), "Sluice did not make it")
     reasons: dict[Name, str] = {**strangers, **_foreign(inputs.inventory, reads), **inputs.promised}
     for span in inputs.inventory.spans:
-        having = [number for number in kept.get(span.environment, ()) if span.holds(number)]
-        if having:
-            reasons[span.pointer.address] = f"generation {max(having)} of {span.environment}"
+        newest = _newest(kept.get(span.environment, ()), span)
+        if newest is not None:
+            reasons[span.pointer.address] = f"generation {newest} of {span.environment}"
         elif span.environment not in inputs.keep and span.environment not in inputs.ended:
             # Also where its generation was collected: it may be built upon as long as it is there.
             reasons[span.pointer.address] = f"{span.environment}, which is not looked at here"
@@ -162,6 +164,12 @@ def roots(inputs: CollectInputs, reads: Reads) -> Mapping[Name, str]:
             reachable[name] = f"{reader} reads it"
             todo.append(name)
     return reachable
+
+
+def _newest(numbers: Sequence[int], span: PointerSpan) -> int | None:
+    """Return the newest of these generations (ascending) that has a pointer, None where none has."""
+    end = len(numbers) if span.until is None else bisect_left(numbers, span.until)
+    return numbers[end - 1] if end and numbers[end - 1] >= span.since else None
 
 
 def _whole(inputs: CollectInputs, environment: str) -> frozenset[int]:
@@ -217,19 +225,30 @@ def _strangers(inputs: CollectInputs) -> tuple[Name, ...]:
 def _losing(inputs: CollectInputs, gone: set[Name], present: set[Name]) -> tuple[tuple[str, int], ...]:
     """Return the generations that lose a relation now, and older ones that lost one without Sluice."""
     marked = {(i.environment, i.number) for i in inputs.inventory.generations if i.collected_at is not None}
-    spans = [
-        span
-        for span in inputs.inventory.spans
-        if span.pointer.address in gone
-        or (
+    numbers: dict[str, list[int]] = {}
+    for generation in reversed(inputs.inventory.generations):
+        if generation.environment not in inputs.ended:
+            numbers.setdefault(generation.environment, []).append(generation.number)
+    lost: dict[str, list[PointerSpan]] = {}
+    for span in inputs.inventory.spans:
+        left = (
             span.pointer.address not in present and span.until is not None and span.environment in inputs.keep
         )
-    ]
+        if left or span.pointer.address in gone:
+            lost.setdefault(span.environment, []).append(span)
     incomplete = {
-        (generation.environment, generation.number)
-        for generation in inputs.inventory.generations
-        if generation.environment not in inputs.ended
-        for span in spans
-        if span.environment == generation.environment and span.holds(generation.number)
+        (environment, number)
+        for environment, spans in lost.items()
+        for number in _holding(numbers.get(environment, ()), spans)
     }
     return tuple(sorted(incomplete - marked))
+
+
+def _holding(numbers: Sequence[int], spans: Iterable[PointerSpan]) -> Iterator[int]:
+    """Yield those of an environment's generations (ascending) that have one of the pointers. Each pointer is looked at once, not
+    once for each generation: an environment has thousands of both after years."""
+    changes = [0] * (len(numbers) + 1)
+    for span in spans:
+        changes[bisect_left(numbers, span.since)] += 1
+        changes[len(numbers) if span.until is None else bisect_left(numbers, span.until)] -= 1
+    return (number for number, pointers in zip(numbers, accumulate(changes), strict=False) if pointers)

@@ -17,12 +17,12 @@ def given_up(history: Sequence[Generation]) -> frozenset[int]:
     A rollback to generation o gives up all that was written after o. `history` is newest first.
     """
     gone: set[int] = set()
-    for back in reversed(history):
-        if back.cause.goes_back:
-            older = [item for item in history if item.number < back.number]
-            gone |= {
-                item.number for item in older if item.number > back.origin and item.origin != back.origin
-            }
+    oldest: list[int] = []  # the two oldest generations that later ones went back to: one may be the item's own
+    for item in history:
+        if any(item.number > back and item.origin != back for back in oldest):
+            gone.add(item.number)
+        if item.cause.goes_back:
+            oldest = sorted({*oldest, item.origin})[:2]
     return frozenset(gone)
 
 

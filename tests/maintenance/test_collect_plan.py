@@ -242,6 +242,16 @@ def test_nothing_needed_goes_and_everything_else_does(
         met |= more
     assert {item.address for item in plan.drops} == set(history.physical) - met
     assert all(inventory.current(name) != number for name, number in plan.generations)
+    gone = {item.address for item in plan.drops}
+    losing = {
+        (generation.environment, generation.number)
+        for generation in inventory.generations
+        for span in inventory.spans
+        if span.environment == generation.environment
+        and span.holds(generation.number)
+        and span.pointer.address in gone
+    }
+    assert set(plan.generations) == losing
     left = Inventory(
         inventory.generations,
         inventory.spans,

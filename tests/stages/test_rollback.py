@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.generation import Cause, Generation
-from prefect_sluice.stages.rollback_target import choose, is_done
+from prefect_sluice.stages.rollback_target import choose, given_up, is_done
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -66,6 +68,29 @@ def test_where_a_rollback_goes(written: list[str], to: str, number: int) -> None
 def test_nobody_goes_back_to_what_was_gone_back_from(written: list[str], number: int) -> None:
     """Unless it is named, or was released again since."""
     assert chosen("", *written) == number
+
+
+@st.composite
+def histories_with_rollbacks(draw: st.DrawFn) -> tuple[Generation, ...]:
+    """Up to twelve generations; some go back to any one before."""
+    written: list[str] = []
+    for number in range(1, draw(st.integers(1, 12)) + 1):
+        back = draw(st.integers(0, number - 1))
+        written.append(f"{written[back - 1].split()[0]} rollback {back}" if back else f"r{number}")
+    return history(*written)
+
+
+@given(histories_with_rollbacks())
+def test_what_was_gone_back_from_is_all_between_a_rollback_and_where_it_went(
+    generations: tuple[Generation, ...],
+) -> None:
+    """Each rollback against each generation, as the rule says it."""
+    assert given_up(generations) == {
+        item.number
+        for back in generations
+        for item in generations
+        if back.cause.goes_back and back.origin < item.number < back.number and item.origin != back.origin
+    }
 
 
 @pytest.mark.parametrize(
