@@ -12,7 +12,7 @@ from prefect_sluice.domain import old_names
 from prefect_sluice.domain.digests import Json
 from prefect_sluice.domain.generation import Generation
 from prefect_sluice.domain.node import Name
-from prefect_sluice.warehouse.inventory import Collection, Inventory, StoredRelation
+from prefect_sluice.warehouse.inventory import Collection, Inventory, PointerSpan, StoredRelation
 from prefect_sluice.warehouse.references import Reads, read_by
 
 

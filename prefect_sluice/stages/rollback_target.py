@@ -17,7 +17,7 @@ def given_up(history: Sequence[Generation]) -> frozenset[int]:
     A rollback to generation o gives up all that was written after o. `history` is newest first.
     """
     gone: set[int] = set()
-    oldest: list[int] = []  # the two oldest generations that later ones went back to: one may be the item's own
+    oldest: list[int] = []  # the two oldest that later ones went back to: one may be the item's own
     for item in history:
         if any(item.number > back and item.origin != back for back in oldest):
             gone.add(item.number)

@@ -19,6 +19,7 @@ import psutil
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Scheduled
 
@@ -70,6 +71,11 @@ class Team:
     def retry(self, run: UUID) -> None:
         """Do what the UI's Retry does."""
         self.client.set_flow_run_state(run, Scheduled(name="AwaitingRetry"), force=True)
+
+    def seen(self, run: UUID) -> str:
+        """Return the state of a run, and the end of its log."""
+        logs = self.client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])))
+        return f"{self.client.read_flow_run(run).state!r}; {[log.message for log in logs[-5:]]}"
 
     def ends(self, run: UUID, *names: str) -> FlowRun:
         """Wait until a run is in one of these states."""
@@ -123,7 +129,7 @@ def team(
                 worker.wait()
 
 
-def process(folder: Path) -> int:
+def process(team: Team, run: UUID, folder: Path) -> int:
     """Return the process that works on the environment, once it sleeps."""
     found: list[int] = []
 
@@ -135,7 +141,11 @@ def process(folder: Path) -> int:
         found[:] = [who.pid]
         return psutil.Process(who.pid).status() == psutil.STATUS_STOPPED
 
-    until(sleeps, "a process that stops at the point")
+    until(
+        sleeps,
+        "a process that stops at the point",
+        lambda: f"the run is {team.seen(run)}, the process {found}",
+    )
     return found[0]
 
 
@@ -155,7 +165,7 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
     any time, and nothing is built twice."""
     folder = repository(tmp_path / "shop", FILES)
     run = team.start(folder, FaultPoint.DEPLOY_VIEWS)
-    pid = process(folder)
+    pid = process(team, run, folder)
     team.client.set_flow_run_state(run, Cancelling())
     until(lambda: _pending(pid), "a SIGTERM from the worker")
     os.kill(pid, signal.SIGCONT)
@@ -167,14 +177,14 @@ def test_cancelled_killed_and_retried_while_publishing(team: Team, tmp_path: Pat
         assert promotion.state is State.DEPLOYING
 
     team.retry(run)
-    os.kill(process(folder), signal.SIGKILL)
+    os.kill(process(team, run, folder), signal.SIGKILL)
     team.ends(run, "Crashed")
     told = "The run's process was killed while publishing. Nothing is half done; prod serves nothing yet. Run it again:"
     assert told in "".join(reap(Workspace.at(folder)))
     assert told in str(cast(Any, team.ends(run, "Crashed").state).message)
 
     team.retry(run)
-    os.kill(process(folder), signal.SIGCONT)
+    os.kill(process(team, run, folder), signal.SIGCONT)
     assert "prod serves generation 1" in str(cast(Any, team.ends(run, "Released").state).message)
     assert amounts(folder) == [(1, 10)]
     with Workspace.at(folder).store as store:
