@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from prefect_sluice.reporting.report.html import page as made_page
 from prefect_sluice.reporting.report.make_report import report
@@ -123,6 +123,77 @@ def test_no_word_of_a_table_is_broken_on_a_phone(browser: Browser, files: dict[s
           return text.getClientRects().length;
         })""")
     assert lines == [1, 1, 1]
+
+
+# Of each row that is stacked: what shows of its labels, and how far left its values and how far right all of it reaches.
+STACKED = """
+() => [...document.querySelectorAll('.scroll:not(.fit) td:not(:empty)')].filter((cell) => cell.checkVisibility()).map((cell) => {
+  const before = getComputedStyle(cell, '::before'), text = document.createRange(), own = cell.getBoundingClientRect();
+  text.selectNodeContents(cell);
+  const parts = [...text.getClientRects()].filter((part) => part.width);
+  const label = cell.dataset.label, title = !label && !cell.previousElementSibling;
+  return {
+    told: cell.textContent,
+    label: !label || before.content === JSON.stringify(label) && before.display === 'block' && before.visibility === 'visible',
+    beside: title || Math.min(...parts.map((part) => part.left)) >= own.left + 6 * 16,
+    right: Math.max(...parts.map((part) => part.right)),
+  };
+})
+"""
+
+
+@pytest.mark.parametrize("name", ["refused", "waiting", "huge", "attacked"])
+def test_a_row_on_a_phone_is_a_block_with_each_value_beside_its_label(
+    name: str, browser: Browser, files: dict[str, Path]
+) -> None:
+    """Also a value of several pieces, such as what a column goes into; and a value without a label stands below the others."""
+    with opened(browser, files[name], **PHONE) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        cells = page.evaluate(STACKED)
+        heads = page.locator(".scroll:not(.fit) thead:visible").count()
+    assert len(cells) > 40
+    assert heads == 0
+    assert [cell for cell in cells if not cell["label"]] == []
+    assert [cell for cell in cells if not cell["beside"] or cell["right"] > WIDTHS["phone"]] == []
+
+
+@pytest.mark.parametrize("name", ["refused", "attacked"])
+def test_no_label_is_broken_or_covered_on_a_phone(
+    name: str, browser: Browser, files: dict[str, Path]
+) -> None:
+    """Beside a value that is long, and above a first column that is."""
+    with opened(browser, files[name], **PHONE) as page:
+        lines, over = page.evaluate("""() => {
+          const all = document.createRange();
+          const text = (it) => { all.selectNodeContents(it); return all.getBoundingClientRect(); };
+          const heads = [...document.querySelectorAll('.fit th')].filter((it) => it.checkVisibility());
+          return [
+            [...document.querySelectorAll('.finding dt')].map((it) => text(it).height),
+            heads.filter((it) => text(it).right > it.getBoundingClientRect().right).map((it) => it.textContent),
+          ];
+        }""")
+    assert lines
+    assert max(lines) < _FINGER
+    assert over == []
+
+
+def test_a_wide_table_keeps_its_first_column_where_it_scrolls(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    """The rows of a diff on a phone: whose they are is seen beside the last column, and on a ground of its own."""
+    with opened(browser, files["refused"], **PHONE) as page:
+        frame = page.get_by_role("region", name="rows of daily")
+        frame.evaluate("(it) => { it.scrollLeft = it.scrollWidth; }")
+        key = frame.locator("tbody td").first
+        seen, last = key.bounding_box(), frame.locator("thead th").last.bounding_box()
+        grounds = [one.evaluate("(it) => getComputedStyle(it).backgroundColor") for one in
+                   (key, frame.locator("thead th").first)]  # fmt: skip
+        moved = frame.evaluate("(it) => it.scrollLeft")
+    assert seen is not None
+    assert last is not None
+    assert moved > 0
+    assert 0 <= seen["x"] < seen["x"] + seen["width"] <= last["x"] < WIDTHS["phone"]
+    assert "rgba(0, 0, 0, 0)" not in grounds
 
 
 def test_a_verdict_beside_a_long_name_is_no_taller_on_a_phone(
@@ -271,6 +342,15 @@ def test_a_button_changes_dark_and_light(scheme: str, browser: Browser, files: d
         after = page.evaluate(ground)
         page.get_by_role("button").click()
         assert page.evaluate(ground) == before != after
+
+
+def test_the_button_names_the_other_colours_also_when_the_system_changes_them(
+    browser: Browser, files: dict[str, Path]
+) -> None:
+    with opened(browser, files["waiting"], color_scheme="light") as page:
+        expect(page.locator("#theme")).to_have_text("Dark")
+        page.emulate_media(color_scheme="dark")
+        expect(page.locator("#theme")).to_have_text("Light")
 
 
 def test_it_can_be_read_without_scripts(browser: Browser, files: dict[str, Path]) -> None:

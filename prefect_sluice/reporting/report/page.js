@@ -1,9 +1,11 @@
 "use strict";
 const root = document.documentElement;
 const button = document.getElementById("theme");
-const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+const system = matchMedia("(prefers-color-scheme: dark)");
+const dark = () => root.dataset.theme ? root.dataset.theme === "dark" : system.matches;
 const told = () => { button.textContent = dark() ? "Light" : "Dark"; };
 button.addEventListener("click", () => { root.dataset.theme = dark() ? "light" : "dark"; told(); });
+system.addEventListener("change", told);
 button.setAttribute("aria-label", "Change between dark and light");
 button.hidden = false;
 told();
