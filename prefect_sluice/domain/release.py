@@ -20,10 +20,10 @@ DIRTY = "dirty"
 class Change:
     """A commit as Source sees it. `project` is the dbt project's folder in the repository ("." is its root).
 
-    `commit` is the full object name, or DIRTY for a working tree released as it is (dev only);
-    `files` are the paths that differ from the first parent. `at` is the author's time, UTC. `message` is the whole commit
-    message, its subject included ("": there is none, or an older Sluice recorded the change); no release's id depends on
-    it, since the commit's own name does.
+    `commit` is the full object name, or DIRTY for a working tree released as it is (dev only); `files` are the paths that differ
+    from the first parent, of a working tree those that differ from what is checked out (an older Sluice recorded none). `at` is
+    the author's time, UTC. `message` is the whole commit message, its subject included ("": there is none, or an older Sluice
+    recorded the change); no release's id depends on it, since the commit's own name does.
     """
 
     commit: str
@@ -93,7 +93,8 @@ class CommitRange:
     `untold` says why git cannot tell ("": it can); both lists are then empty. `generation` is the newest that serves an old
     commit as it was and can be served again (0: there is none, or the commit is not old). `files` are the paths that all commits
     that come change together, `changed` counts them (-1: nobody looked; a part has files of its own). `uncommitted` names who
-    released the working tree that serves, whose files go with it ("": what serves is a commit); nothing else is known then.
+    released the working tree that serves, whose files go with it ("": what serves is a commit), and `back` are files that were
+    deleted there and that the release has; nothing else is known then.
     """
 
     since: str
@@ -108,6 +109,7 @@ class CommitRange:
     files: tuple[str, ...] = ()
     changed: int = -1
     uncommitted: str = ""
+    back: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -144,6 +146,7 @@ class CommitRange:
             "files": list(self.files[:KEPT_FILES]),
             "changed": self.changed,
             "uncommitted": self.uncommitted,
+            "back": list(self.back),
         }
 
     @classmethod
@@ -153,14 +156,20 @@ class CommitRange:
         counts = (document["coming"], document["going"], document["again"])
         said = (document["untold"], document["generation"])
         files = (tuple(document.get("files", ())), document.get("changed", -1))  # an older Sluice kept none
-        uncommitted = document.get("uncommitted", "")
-        return cls(document["since"], document["until"], comes, goes, *counts, *said, *files, uncommitted)
+        tree = (document.get("uncommitted", ""), tuple(document.get("back", ())))
+        return cls(document["since"], document["until"], comes, goes, *counts, *said, *files, *tree)
 
 
 def listed(commits: Sequence[Commit], number: int, most: int = 3) -> str:
     """Return commits in a line, the first of `number`: `24ea358 Hotfix 2 (Bob); 1f2e3d4 Hotfix 1 (Bob); and 12 more`."""
     more = f"; and {number - most} more" if number > most else ""
     return "; ".join(map(str, commits[:most])) + more
+
+
+def named_paths(paths: Sequence[str], most: int = 3) -> str:
+    """Return the first of some paths in a line, and how many more there are."""
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(paths[:most]) + more
 
 
 def _commit(document: Any) -> Commit:

@@ -51,12 +51,15 @@ def commit_range(workspace: Workspace, plan: Plan, release: Release) -> CommitRa
 
 
 def _uncommitted(base: Release, release: Release) -> CommitRange | None:
-    """Return that the uncommitted files that serve go; None where the release has them all, is of a part, or a working tree."""
+    """Return that the uncommitted files that serve go, and which files come back that were deleted there; None where the release
+    has all of them and no more of what was deleted, is of a part, or a working tree."""
     commit = release.change.commit
     kept = base.files.items() <= release.files.items()
-    if kept or commit == DIRTY or release.composed is not None:
+    back = tuple(path for path in base.change.files if path in release.files and path not in base.files)
+    if (kept and not back) or commit == DIRTY or release.composed is not None:
         return None
-    return CommitRange(DIRTY, commit, uncommitted=name_alone(base.change.author) or "nobody knows whose")
+    whose = name_alone(base.change.author) or "nobody knows whose"
+    return CommitRange(DIRTY, commit, uncommitted=whose, back=back)
 
 
 def _range(workspace: Workspace, release: Release, base: Release) -> CommitRange | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from prefect_sluice.domain.counting import count
-from prefect_sluice.domain.release import Commit, CommitRange, Release, listed, name_alone
+from prefect_sluice.domain.release import DIRTY, Commit, CommitRange, Release, listed, name_alone, named_paths
 
 _MOST = 3
 
@@ -45,7 +45,8 @@ def changed_by(release: Release, commits: CommitRange | None) -> str:
     """Return whose the files are that a release changes: `a1b2c3d`, or `3 commits of Ada, Bob`."""
     brought = commits_of(release, commits)
     if len(brought) < 2:
-        return brought[0].id[:7] if brought else release.change.short
+        alone = "the working tree" if release.change.commit == DIRTY else release.change.short
+        return brought[0].id[:7] if brought else alone
     return f"{count(max(len(brought), commits.coming if commits else 0), 'commit')} of {authors(release, commits)}"
 
 
@@ -62,7 +63,8 @@ def goes_line(commits: CommitRange | None) -> str:
     if commits.untold:
         return f"nobody can tell: {commits.untold}"
     if commits.uncommitted:
-        return f"uncommitted files ({commits.uncommitted}), of which the release that serves was made"
+        back = f"; back, deleted there: {named_paths(commits.back)}" if commits.back else ""
+        return f"uncommitted files ({commits.uncommitted}), of which the release that serves was made{back}"
     return listed(commits.goes, commits.going) if commits.going else ""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from prefect_sluice import gates
 from prefect_sluice.domain.counting import count, noun
 from prefect_sluice.domain.promotion import Promotion
-from prefect_sluice.domain.release import Commit, CommitRange, Release, listed
+from prefect_sluice.domain.release import Commit, CommitRange, Release, listed, named_paths
 from prefect_sluice.domain.verdict import EVIDENCE_ROWS, Evidence, Finding, GateReport, Verdict, WayPast
 from prefect_sluice.planning.expectations import ExpectedLoss
 from prefect_sluice.planning.plan import Plan
@@ -117,11 +117,12 @@ def _unknown(loss: CommitLoss) -> Finding:
 
 
 def _uncommitted(commits: CommitRange) -> Finding:
+    back = f"; deleted there, and would be back: {named_paths(commits.back)}" if commits.back else ""
     return Finding(
         STAGE,
         CHECK,
         Verdict.WARNED,
-        f"what serves was made of uncommitted files ({commits.uncommitted}), and {commits.until[:7]} is not: they would go",
+        f"what serves was made of uncommitted files ({commits.uncommitted}), and {commits.until[:7]} is not: they would go{back}",
         fix="commit those that are to stay, and release that",
     )
 

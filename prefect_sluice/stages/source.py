@@ -14,6 +14,7 @@ from prefect_sluice.dbt.profile import read_yaml
 from prefect_sluice.domain.errors import BadInput, Refused
 from prefect_sluice.domain.next_step import Command, NextStep
 from prefect_sluice.domain.release import DIRTY, Change, Release
+from prefect_sluice.domain.untrusted_text import is_text
 from prefect_sluice.promotions.environment_order import before
 from prefect_sluice.promotions.records import opened
 from prefect_sluice.promotions.request import (
@@ -156,4 +157,5 @@ def _dirty(repository: Path, project: str, request: ReleaseRequest, environment:
         request.actor,
         _EPOCH,
         "working tree, not committed",
+        files=tuple(path for path in git.uncommitted(repository, (".",)) if is_text(path)),
     )

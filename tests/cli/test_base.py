@@ -246,6 +246,27 @@ def test_uncommitted_files_that_serve_do_not_go_without_a_word(run: Run, shop: P
     assert json.loads(run("plan", "-C", shop, "--json").out)["commits"] is None
 
 
+def test_a_file_that_was_deleted_uncommitted_does_not_come_back_without_a_word(run: Run, shop: Path) -> None:
+    """Also where nothing else of the working tree goes; a commit that deletes it, too, says nothing."""
+    commit(shop, "More", more="select 7 as more")
+    (shop / "models" / "more.sql").unlink()
+    dirty = run("plan", "-C", shop, "--dirty").out
+    assert "1 file changed by the working tree:\n  models/more.sql\n" in dirty
+    assert run("release", "-C", shop, "--as", "Ada", "--dirty").code == 0
+    git(shop, "checkout", "-q", "--", "models")
+    back = "back, deleted there: models/more.sql"
+    assert f"goes {UNCOMMITTED}; {back}" in " ".join(run("plan", "-C", shop).out.split())
+    commits = json.loads(run("plan", "-C", shop, "--json").out)["commits"]
+    assert (commits["uncommitted"], commits["back"]) == ("Ada", ["models/more.sql"])
+    checked = " ".join(run("check", "-C", shop, "--as", "Bob").out.split())
+    assert "deleted there, and would be back: models/more.sql" in checked
+    assert f"{UNCOMMITTED}; {back}" in run("report", "-C", shop).out
+
+    git(shop, "rm", "-q", "models/more.sql")
+    git(shop, "commit", "-q", "-m", "No more")
+    assert "uncommitted" not in run("plan", "-C", shop).out
+
+
 def test_a_first_release_is_told_too_and_the_clock_is_the_same_for_both(history: Path) -> None:
     preview = planned(ReleaseRequest(history, "prod", "names"), base="main")
     assert preview.base is not None

@@ -166,7 +166,7 @@ def test_of_a_working_tree_that_serves_its_files_go_where_the_release_has_others
     folder: Path, between: Ranged
 ) -> None:
     new = release_of(folder, "main")
-    change = replace(new.change, commit=DIRTY, author="Ada <ada@example.com>")
+    change = replace(new.change, commit=DIRTY, author="Ada <ada@example.com>", files=())
     served = recorded(folder, replace(new, change=change, files={**new.files, "mine.sql": "644:1"}))
     commits = between(new, served)
     assert commits is not None
@@ -174,6 +174,13 @@ def test_of_a_working_tree_that_serves_its_files_go_where_the_release_has_others
     assert CommitRange.read(commits.document()) == commits
     [finding] = judge(CommitLoss(commits, {}, True), "prod")
     assert (finding.verdict, "uncommitted files (Ada)" in finding.summary) == (Verdict.WARNED, True)
+    gone, whole = "hotfix.sql", recorded(folder, replace(new, files={"hotfix.sql": "644:3"}))
+    deleted = recorded(folder, replace(served, change=replace(change, files=(gone,)), files={}))
+    back = between(whole, deleted)
+    assert back is not None
+    assert (CommitRange.read(back.document()), back.back) == (back, (gone,))
+    unrecorded = recorded(folder, replace(served, files={}))
+    assert between(whole, unrecorded) is None, "an older Sluice recorded no deletions"
     another = replace(served, files={**served.files, "mine.sql": "644:2"})
     assert between(another, served) is None, "one working tree takes the place of another"
     part = part_of(folder, release_of(folder, "feature"), served, "wider.sql")
