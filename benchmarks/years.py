@@ -37,6 +37,7 @@ from prefect_sluice.state import codec
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 TOOLS = ("prefect-sluice", "dbt-core", "dbt-duckdb", "duckdb")
+NOW = process.now
 WEEKS = 13
 """Weeks of a quarter."""
 BASE = 1
@@ -74,13 +75,16 @@ class Life:
         self.folder, self.ahead = folder, timedelta()
         self.costs: dict[str, list[Mapping[str, float]]] = {}
         self._counts = counted()
-        real = process.now
-        process.now = lambda: real() + self.ahead
+        self.go_on()
         for name, text in FILES.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
         self._git("init", "-q", "-b", "main")
         self.load("create schema raw; create table raw.orders as select range as id from range(100)")
+
+    def go_on(self) -> None:
+        """Let this life's clock be the one that commands look at."""
+        process.now = lambda: NOW() + self.ahead
 
     def command(self, *words: str) -> None:
         """Run a command and note what it took. Raises RuntimeError with what it says where it does not end well."""
