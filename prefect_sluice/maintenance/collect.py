@@ -181,6 +181,8 @@ def _collected(
             unserved = set(gone_promotions) - served - standing.answered
             transaction.prune_reports(served.intersection(gone_promotions), unserved)
             transaction.drop_unserved(unserved)
+            for name in sorted(chosen):
+                transaction.prune_measures(name)
             transaction.drop_checks(chosen, min(standing.since, process.now() - CHECKED_FOR))
     return Collected(request.dry_run, swept, gone, notes)
 

@@ -10,7 +10,7 @@ from prefect_sluice.domain.errors import BadInput
 from prefect_sluice.state.engine import READ
 from prefect_sluice.state.tables import VERSION_TABLE
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest migration. Kept here so that a store that is up to date opens without Alembic."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -44,6 +44,9 @@ _KEYS_AT_ONCE = 500
 _NAMED_WHEN_AMBIGUOUS = 3
 _ENTRIES_AT_ONCE = 100
 
+LAST_MEASURES = 60
+"""So many numbers of a subject and metric are read, the newest; `collect` drops those before them."""
+
 
 class Reads(RecordReads, ABC):
     """The read methods. All can be repeated; each raises BadInput when what is stored cannot be read.
@@ -91,7 +94,10 @@ class Reads(RecordReads, ABC):
     ) -> tuple[Promotion, ...]:
         """Return the last `limit` promotions (None: all), newest first; of `environment`, in `states`, for `causes`, for other
         causes than `but`, and of `releases` (ids) where given; with `served` those that wrote a generation."""
-        query = select(PROMOTION).order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
+        query = select(PROMOTION)
+        if not states or limit is not None:
+            # With states, whose promotions are few, an index by time would be followed through all there ever were.
+            query = query.order_by(PROMOTION.c.created_at.desc(), PROMOTION.c.seq.desc()).limit(limit)
         if environment is not None:
             query = query.where(PROMOTION.c.environment == environment)
         if states:
@@ -105,6 +111,8 @@ class Reads(RecordReads, ABC):
         if served:
             query = query.where(PROMOTION.c.generation.is_not(None))
         rows = self._rows(query)
+        if states and limit is None:
+            rows = sorted(rows, key=lambda row: (row["created_at"], row["seq"]), reverse=True)
         with codec.readable("a promotion", self.place):
             return tuple(codec.of(Promotion, row) for row in rows)
 
@@ -137,7 +145,7 @@ class Reads(RecordReads, ABC):
             return tuple((row["stage"], codec.report(row)) for row in rows)
 
     def measures(
-        self, environment: str, gate: str, subjects: Iterable[str], *, limit: int = 60
+        self, environment: str, gate: str, subjects: Iterable[str], *, limit: int = LAST_MEASURES
     ) -> dict[tuple[str, str], tuple[tuple[float, datetime, str], ...]]:
         """Return the last `limit` numbers of a gate by (subject, metric): value, time (UTC), promotion; the newest first.
 
@@ -307,20 +315,27 @@ class Reads(RecordReads, ABC):
 
 
 def _served_measures(environment: str, gate: str, subjects: Sequence[str], limit: int) -> Select[Any]:
-    later = PROMOTION.alias()
-    rolled_back = (
-        select(later.c.seq)
-        .where(later.c.environment == environment, later.c.cause == Cause.ROLLBACK.value)
-        .where(later.c.generation.is_not(None), later.c.base == PROMOTION.c.generation)
-    )
-    same = (MEASURE.c.subject, MEASURE.c.metric)
-    back = func.row_number().over(partition_by=same, order_by=PROMOTION.c.seq.desc()).label("back")
-    ranked = (
-        select(*same, MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id, back)
-        .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
-        .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
-        .where(MEASURE.c.gate == gate, MEASURE.c.subject.in_(subjects), ~rolled_back.exists())
-        .subquery()
-    )
+    own = (MEASURE.c.gate == gate, MEASURE.c.subject.in_(subjects))
+    ranked = ranked_measures(environment).where(*own).subquery()
     # One by one, the newest first, whatever order the window was computed in.
     return select(ranked).where(ranked.c.back <= limit).order_by(ranked.c.back)
+
+
+def ranked_measures(environment: str) -> Select[Any]:
+    """Return the query of the measures of what was served in an environment and not rolled back from; `back` counts those of a
+    gate's subject and metric from the newest, which is 1."""
+    later = PROMOTION.alias()
+    # Not correlated: asked once for each promotion it would cost the square of their number.
+    rolled_back = (
+        select(later.c.base)
+        .where(later.c.environment == environment, later.c.cause == Cause.ROLLBACK.value)
+        .where(later.c.generation.is_not(None))
+    )
+    key = (MEASURE.c.gate, MEASURE.c.subject, MEASURE.c.metric)
+    back = func.row_number().over(partition_by=key, order_by=PROMOTION.c.seq.desc()).label("back")
+    return (
+        select(*key, MEASURE.c.value, PROMOTION.c.created_at, PROMOTION.c.id, back)
+        .join(PROMOTION, PROMOTION.c.id == MEASURE.c.promotion)
+        .where(PROMOTION.c.environment == environment, PROMOTION.c.generation.is_not(None))
+        .where(PROMOTION.c.generation.not_in(rolled_back))
+    )

@@ -76,6 +76,8 @@ PROMOTION = Table(
     Column[str]("policy", Text, nullable=False, server_default=""),
     Index("sluice_promotion_by_environment", "environment", "created_at"),
     Index("sluice_promotion_by_state", "environment", "state"),
+    Index("sluice_promotion_by_cause", "environment", "cause"),
+    Index("sluice_promotion_by_generation", "environment", "generation"),
     Index("sluice_promotion_by_release", "release"),
 )
 

@@ -10,7 +10,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, insert, select, text, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from prefect_sluice.domain.controls import Control, RollbackExtras
@@ -23,7 +23,7 @@ from prefect_sluice.domain.release import Release
 from prefect_sluice.domain.verdict import GateReport
 from prefect_sluice.runtime import process
 from prefect_sluice.state import codec, fencing
-from prefect_sluice.state.reader import Reads
+from prefect_sluice.state.reader import LAST_MEASURES, Reads, ranked_measures
 from prefect_sluice.state.records import RecordWrites
 from prefect_sluice.state.tables import (
     AFTERCARE,
@@ -109,6 +109,13 @@ class Transaction(Reads, RecordWrites):
             for row in self._rows(select(REPORT).where(REPORT.c.promotion.in_(some), tables)):
                 bare = codec.report_row(codec.report(row).without_tables())
                 self._connection.execute(update(REPORT).where(REPORT.c.seq == row["seq"]).values(bare))
+
+    def prune_measures(self, environment: str) -> None:
+        """Forget the numbers that are older than the last ones of their subject which are read. Safe to repeat."""
+        ranked = ranked_measures(environment).subquery()
+        old = select(ranked.c.id, ranked.c.gate, ranked.c.subject, ranked.c.metric)
+        key = tuple_(MEASURE.c.promotion, MEASURE.c.gate, MEASURE.c.subject, MEASURE.c.metric)
+        self._connection.execute(delete(MEASURE).where(key.in_(old.where(ranked.c.back > LAST_MEASURES))))
 
     def put_approval(self, approval: Approval) -> None:
         """Record a yes or no. Safe to repeat; it never makes a used approval unused.

@@ -44,6 +44,7 @@ FREE = {
     "put_declared": "through the store of who is at work, which is under the lease by itself",
     "put_poll": "of a branch",
     "put_preview": "through the store of who is at work, which is under the lease by itself",
+    "prune_measures": "numbers that nobody reads any more",
     "prune_reports": "of what has ended, and nobody works on any more",
     "drop_previews": "what has ended, and never what somebody shows anew",
     "put_refresh": "a night that was left out is recorded by who has no lease; the others through the store of who has",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect_sluice.domain.generation import Cause
 from prefect_sluice.domain.promotion import Promotion, State
 from prefect_sluice.domain.verdict import Evidence, Finding, GateReport, Measure, Verdict
+from prefect_sluice.state.reader import LAST_MEASURES
 from prefect_sluice.state.store import StateStore
 from tests.state.queries import queries
 
@@ -94,6 +95,22 @@ def test_a_thousand_models_are_two_queries(store: StateStore) -> None:
         found = store.measures("prod", "budget", names)
     assert (len(found), len(found["model.shop.t999", "seconds"])) == (3000, 3)
     assert len(asked) == 2
+
+
+def test_numbers_that_nobody_reads_any_more_are_pruned(store: StateStore) -> None:
+    for number in range(1, LAST_MEASURES + 6):
+        served(store, number, rows(number))
+    served(store, 100, Measure(T, "bytes", 1), gate="anomalies")
+    served(store, 101, rows(7), id="dev", environment="dev")
+    served(store, 102, id="back", cause=Cause.ROLLBACK, base=LAST_MEASURES + 5)
+    before = values(store)
+    for _ in range(2):
+        with store.transaction() as transaction:
+            transaction.prune_measures("prod")
+    assert values(store) == before
+    assert len(values(store, limit=1000)) == LAST_MEASURES
+    assert len(store.measures("prod", "anomalies", [T])[T, "bytes"]) == 1
+    assert len(store.measures("dev", "budget", [T])[T, "rows"]) == 1
 
 
 def test_pruned_reports_keep_what_was_served_without_its_rows(store: StateStore) -> None:
