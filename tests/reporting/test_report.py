@@ -416,6 +416,16 @@ def test_the_terminal_says_what_to_do_about_a_finding() -> None:
 # ---- what whoever decides sees first -------------------------------------------------------------------
 
 
+def test_a_terminal_counts_the_promotions_of_a_release_that_has_thousands() -> None:
+    others = tuple(replace(PROMOTION, id=f"other-{number:04}") for number in range(3000))
+    made = report(replace(FULL, others=others))
+    lines = on_a_terminal(made)
+    assert "other-0019" in lines
+    assert "other-0020" not in lines
+    assert "and 2980 more (all of them: --json)" in lines
+    assert "other-2999" in in_json(made)
+
+
 def test_every_gate_that_stopped_it_is_among_the_first_points() -> None:
     """A gate with many findings must not hide the one that says whose dashboard breaks."""
     many = tuple(

@@ -14,6 +14,7 @@ from prefect_sluice.reporting.styled_text import (
     Line,
     Span,
     Style,
+    and_more,
     faint,
     labelled,
     line,
@@ -27,6 +28,8 @@ from prefect_sluice.reporting.terminal.plan import files_lines, steps_lines, sum
 from prefect_sluice.reporting.terminal.policy import policy_lines
 from prefect_sluice.reporting.terminal.promotion import approvals_lines, bound, section
 from prefect_sluice.reporting.wording import moment, seconds, short
+
+_MOST_PROMOTIONS = 20
 
 
 def dossier_lines(report: Report, *, width: int = WIDTH) -> list[Line]:
@@ -157,9 +160,9 @@ def _others(promotions: Sequence[Promotion], width: int) -> list[Line]:
             f"generation {promotion.generation}" if promotion.generation else "",
             moment(promotion.created_at),
         )
-        for promotion in promotions
+        for promotion in promotions[:_MOST_PROMOTIONS]
     ]
-    return table(rows, indent=2, width=width)
+    return [*table(rows, indent=2, width=width), *and_more(len(promotions) - _MOST_PROMOTIONS)]
 
 
 def _entries(entries: Sequence[LedgerEntry], width: int) -> list[Line]:
